@@ -1,0 +1,31 @@
+#include "lua_yaml.h"
+
+#include "bind.h"
+#include "lua_json.h"
+#include "yaml.h"
+
+static int l_decode(lua_State *L)
+{
+  struct reason why;
+  size_t len;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *text = lua_tolstring(L, 1, &len);
+  json_t **documents = lua_json_own(L);
+  *documents = yaml_read(text, len, &why);
+  if (!*documents) return bind_fail(L, &why);
+  lua_json_push(L, *documents);
+  json_decref(*documents);
+  *documents = NULL;
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  { "decode", l_decode },
+  { NULL, NULL },
+};
+
+int luaopen_host_yaml(lua_State *L)
+{
+  luaL_newlib(L, functions);
+  return 1;
+}

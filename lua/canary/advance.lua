@@ -1,0 +1,153 @@
+--- One step of the analysis: check, decide, and act on the decision.
+
+local act = require("canary.act")
+local analyse = require("canary.analyse")
+local flagger = require("policies.flagger")
+local hooks = require("canary.hooks")
+local notify = require("canary.notify")
+local release = require("canary.release")
+local status = require("canary.status")
+local timing = require("canary.timing")
+
+local advance = {}
+
+local function ends(ctx) return { after = ctx.canary.analysis.interval } end
+
+--- A hook that says yes rolls the revision back.
+function advance.rollback_hooks(ctx)
+  local wait = timing.due(ctx)
+  if wait and not advance.first(ctx) then return wait end
+  for _, hook in ipairs(hooks.of(ctx, "rollback")) do
+    if hooks.call(ctx, hook, ctx.status.phase) then
+      notify.warning(ctx, ("Rollback check %s passed"):format(hook.name))
+      notify.warning(ctx, ("Rolling back %s manual webhook invoked"):format(ctx.label))
+      return release.rollback(ctx)
+    end
+    notify.once(ctx, "Normal", ("Rollback hook %s not signaling a rollback"):format(hook.name))
+  end
+end
+
+--- True before the first request has reached the canary and before anything was checked in this run:
+--- then nothing has to be waited for.
+function advance.first(ctx)
+  return advance.untouched(ctx) and (ctx.status.failedChecks or 0) == 0 and ctx.status.checks == nil
+    and ctx.status.phase == "Progressing"
+end
+
+--- True while the canary has had no traffic.
+function advance.untouched(ctx)
+  return ctx.routes.canary == 0 and (ctx.status.iterations or 0) == 0 and not ctx.routes.mirrored
+end
+
+local function check(ctx)
+  if not advance.untouched(ctx) then return analyse.run(ctx) end
+  notify.once(ctx, "Normal", ("Starting canary analysis for %s"):format(ctx.target_label))
+  local hook, message = hooks.refused(ctx, "pre-rollout", "Progressing", function(passed)
+    notify.normal(ctx, ("Pre-rollout check %s passed"):format(passed.name))
+  end)
+  if not hook then return true, {} end
+  notify.warning(ctx, ("Halt %s advancement pre-rollout check %s failed %s"):format(ctx.label, hook.name, message))
+  return false, { { name = hook.name, verdict = "fail", rule = "pre-rollout", value = message } }
+end
+
+--- Evidence as the status keeps it.
+local function evidence(ctx, checks)
+  local json, rfc3339 = require("json"), require("util.rfc3339")
+  local out = json.array()
+  for _, item in ipairs(checks) do
+    out[#out + 1] = {
+      name = item.name, verdict = item.verdict, rule = item.rule,
+      value = item.value ~= nil and tostring(item.value):sub(1, 256) or nil,
+      query = item.query and item.query:sub(1, 1024), at = rfc3339.format(ctx.now),
+    }
+  end
+  return out
+end
+
+local function decide(ctx, failed)
+  return flagger.decide({
+    strategy = ctx.canary.strategy,
+    analysis = ctx.canary.analysis,
+    now = {
+      weight = ctx.routes.canary,
+      mirrored = ctx.routes.mirrored == true,
+      iterations = ctx.status.iterations or 0,
+      failed_checks = failed,
+      passed = ctx.checks == "passed",
+    },
+  })
+end
+
+--- Asks the confirm-promotion hooks. nil when all agree, else a stop.
+local function confirm_promotion(ctx, checks)
+  local hook = hooks.refused(ctx, "confirm-promotion", "Progressing", function(passed)
+    notify.normal(ctx, ("Confirm-promotion check %s passed"):format(passed.name))
+  end)
+  if not hook then return nil end
+  if ctx.status.phase == "WaitingPromotion" then return status.step(ctx, { checks = checks }) or ends(ctx) end
+  notify.warning(ctx, ("Halt %s advancement waiting for promotion approval %s"):format(ctx.label, hook.name))
+  return status.enter(ctx, "WaitingPromotion", { checks = checks }) or ends(ctx)
+end
+
+local function confirm_increase(ctx, checks)
+  if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored or ctx.status.phase == "WaitingPromotion" then return nil end
+  local hook = hooks.refused(ctx, "confirm-traffic-increase", "Progressing", function(passed)
+    notify.normal(ctx, ("Confirm-traffic-increase check %s passed"):format(passed.name))
+  end)
+  if not hook then return nil end
+  notify.once(ctx, "Warning", ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
+  return status.step(ctx, { checks = checks }) or ends(ctx)
+end
+
+local function report_step(ctx, decision)
+  local analysis = ctx.canary.analysis
+  if decision.weight and decision.weight > 0 then
+    notify.normal(ctx, ("Advance %s canary weight %d"):format(ctx.label, decision.weight))
+  elseif decision.iterations and decision.iterations <= analysis.iterations then
+    notify.normal(ctx, ("Advance %s canary iteration %d/%d"):format(ctx.label, decision.iterations, analysis.iterations))
+  elseif decision.iterations and ctx.router.weighted then
+    notify.normal(ctx, analysis.mirror and "Stop traffic mirroring and route all traffic to canary"
+      or "Routing all traffic to canary")
+  end
+end
+
+local function step(ctx, decision, checks)
+  if decision.gate then
+    local stop = confirm_promotion(ctx, checks)
+    if stop then return stop end
+  end
+  if decision.routes then
+    local stop = act.shift(ctx, decision.routes)
+    if stop then return stop end
+  end
+  report_step(ctx, decision)
+  return status.step(ctx, { canaryWeight = decision.weight, iterations = decision.iterations, checks = checks }) or ends(ctx)
+end
+
+local function promote(ctx, decision, checks)
+  local stop = not decision.approved and confirm_promotion(ctx, checks) or nil
+  if stop then return stop end
+  return release.promote(ctx)
+end
+
+--- The check of this interval and what follows from it.
+function advance.step(ctx)
+  local passed, results = check(ctx)
+  ctx.checks = passed and "passed" or "failed"
+  local failed = (ctx.status.failedChecks or 0) + (passed and 0 or 1)
+  local checks = evidence(ctx, results)
+  local decision = decide(ctx, failed)
+  if decision.action == "rollback" then
+    ctx.status.failedChecks = failed
+    return release.rollback(ctx)
+  end
+  if decision.action == "hold" then
+    return status.step(ctx, { failedChecks = failed, checks = checks }) or ends(ctx)
+  end
+  local stop = confirm_increase(ctx, checks)
+  if stop then return stop end
+  if decision.action == "promote" then return promote(ctx, decision, checks) end
+  return step(ctx, decision, checks)
+end
+
+return advance

@@ -1,0 +1,110 @@
+--- A Canary with `revertOnDeletion` gives everything back before it goes.
+
+local act = require("canary.act")
+local cluster = require("canary.cluster")
+local json = require("json")
+local merge = require("util.merge")
+local notify = require("canary.notify")
+local observe = require("canary.observe")
+local status = require("canary.status")
+local view = require("canary.view")
+
+local finalise = {}
+
+local FINALIZER = "finalizer.flagger.app"
+local LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+local PATIENCE = 300 -- seconds a deletion waits for pods before it goes on without them
+
+local function finalizers(ctx, keep)
+  local out = json.array()
+  for _, name in ipairs(ctx.object.metadata.finalizers or {}) do
+    if name ~= FINALIZER then out[#out + 1] = name end
+  end
+  if keep then out[#out + 1] = FINALIZER end
+  return out
+end
+
+local function protected(ctx)
+  for _, name in ipairs(ctx.object.metadata.finalizers or {}) do
+    if name == FINALIZER then return true end
+  end
+  return false
+end
+
+local function set_finalizer(ctx, keep)
+  local stored, stop = cluster.patch(ctx, ctx.object, { metadata = { finalizers = finalizers(ctx, keep) } })
+  if not stored then return stop end
+  ctx.object, ctx.status = stored, stored.status or ctx.status
+end
+
+--- Keeps the finalizer in step with spec.revertOnDeletion.
+function finalise.protect(ctx)
+  if ctx.canary.revert_on_deletion ~= protected(ctx) then return set_finalizer(ctx, ctx.canary.revert_on_deletion) end
+end
+
+--- The apex Service selects the target's pods again, as its user wrote it if that is known.
+local function restore_apex(ctx)
+  local service, stop = cluster.get(ctx, "v1", "Service", ctx.canary.names.apex)
+  if not service then return stop end
+  if cluster.owned(ctx, service) then return nil end
+  local selector = { [ctx.canary.target.label] = ctx.canary.target.label_value }
+  local applied = json.decode((service.metadata.annotations or {})[LAST_APPLIED] or "")
+  if applied and applied.spec and applied.spec.selector then selector = applied.spec.selector end
+  local stored
+  stored, stop = cluster.patch(ctx, service, { spec = { selector = merge.diff(service.spec.selector or {}, selector) } })
+  if not stored then return stop end
+end
+
+local function restore_routes(ctx)
+  if not ctx.router or not ctx.seen then return nil end
+  local patches = ctx.router.restore(ctx.canary, ctx.seen)
+  return act.apply(ctx, patches or {})
+end
+
+--- The target carries everything again before anything is pointed at it.
+local function restore_target(ctx)
+  if not ctx.target then return nil end
+  local stop = act.scale_up(ctx)
+  if stop then return stop end
+  local deleted = require("util.rfc3339").parse(ctx.object.metadata.deletionTimestamp) or ctx.now
+  if ctx.kind.available(ctx.target) == 0 and ctx.now < deleted + PATIENCE then return { after = 5 } end
+  return restore_apex(ctx) or restore_routes(ctx)
+end
+
+--- What can be read of the world; a part that is gone cannot be given back and holds nothing up.
+local function look(ctx)
+  ctx.canary = view.of(ctx.object, ctx.host.settings)
+  if not ctx.canary then return nil end
+  ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
+  local stop = observe.target(ctx)
+  if stop and stop.fail then return stop end
+  if stop then
+    ctx.target = nil
+    return nil
+  end
+  ctx.primary = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ctx.canary.target.name .. "-primary")
+  stop = observe.router(ctx)
+  if stop then ctx.router = nil else stop = observe.read_route(ctx) end
+  if stop and stop.fail then return stop end
+end
+
+--- Runs instead of everything else once the Canary is being deleted.
+function finalise.run(ctx)
+  if not ctx.object.metadata.deletionTimestamp then return nil end
+  if not protected(ctx) then return {} end
+  local stop = look(ctx)
+  if stop then return stop end
+  if ctx.canary and ctx.status.phase ~= "Terminating" then
+    stop = status.enter(ctx, "Terminating", {})
+    if stop then return stop end
+    notify.normal(ctx, ("Terminating canary %s"):format(ctx.label))
+  end
+  if ctx.canary then
+    stop = restore_target(ctx)
+    if stop and not stop.problem then return stop end
+  end
+  notify.normal(ctx, ("Terminated canary %s"):format(ctx.label))
+  return set_finalizer(ctx, false) or {}
+end
+
+return finalise

@@ -1,0 +1,58 @@
+--- The last word before traffic moves or pods go. Shipped, and no script can replace it.
+--
+-- Pure: each function answers nil, or a sentence that says which invariant the plan breaks.
+
+local guard = {}
+
+local function percent(value)
+  return math.tointeger(value) ~= nil and value >= 0 and value <= 100
+end
+
+--- May the routes become `want`?
+--- @param want table  { primary, canary, mirrored }
+--- @param now table   { routes = live routes or nil, primary = pods of the primary that are ready,
+---   canary = of the canary, primary_ready, canary_ready = booleans, checks = "passed"|"failed"|"unknown" or nil,
+---   phase = string, nominal = the router moves no traffic }
+function guard.shift(want, now)
+  if not percent(want.primary) or not percent(want.canary) or want.primary + want.canary ~= 100 then
+    return ("weights must be integers that sum to 100, found %s and %s"):format(want.primary, want.canary)
+  end
+  local live = now.routes or { primary = 100, canary = 0 }
+  if now.nominal then return nil end
+  if want.canary > 0 and (now.canary == 0 or (want.canary > live.canary and not now.canary_ready)) then
+    return ("no traffic for the canary: it has %d ready pods and its rollout is %s"):format(
+      now.canary, now.canary_ready and "complete" or "not complete")
+  end
+  if want.primary > 0 and want.primary > live.primary and (now.primary == 0 or not now.primary_ready) then
+    return ("no more traffic for the primary: it has %d ready pods and its rollout is %s"):format(
+      now.primary, now.primary_ready and "complete" or "not complete")
+  end
+  if want.canary > live.canary and now.phase ~= "Promoting" and now.phase ~= "Finalising"
+    and now.checks ~= "passed" then
+    return ("the canary's weight does not rise while its checks are %s"):format(now.checks or "unknown")
+  end
+  return nil
+end
+
+--- May the target be scaled to zero?
+--- @param now table  { routes, primary, primary_ready, apex_on_primary }
+function guard.scale_down(now)
+  if not now.apex_on_primary then return "the apex Service does not select the primary yet" end
+  if now.routes and now.routes.canary > 0 and not now.nominal then
+    return ("the canary still receives %d%% of the traffic"):format(now.routes.canary)
+  end
+  if now.primary == 0 or not now.primary_ready then return "the primary is not ready" end
+  return nil
+end
+
+--- May this revision be promoted?
+--- @param analysed string  the revision that passed the analysis
+--- @param found string     the revision that the target describes now
+function guard.promote(analysed, found)
+  if analysed ~= found then
+    return ("the target is at revision %s, but %s was analysed"):format(found, analysed or "none")
+  end
+  return nil
+end
+
+return guard

@@ -1,0 +1,205 @@
+--- The steps that read what a Canary is about, and create what is missing around it.
+--
+-- Each is a step of canary.tick: it gets the context and returns nil to go on, or a stop.
+
+local act = require("canary.act")
+local cluster = require("canary.cluster")
+local notify = require("canary.notify")
+local phase = require("canary.phase")
+local registry = require("canary.registry")
+local services = require("canary.services")
+local tracked = require("canary.tracked")
+local view = require("canary.view")
+
+local observe = {}
+
+local function problem(reason, message, ...)
+  return { problem = message:format(...), reason = reason }
+end
+
+--- COMPAT: the words of Flagger and of Kubernetes for a target that is not there.
+local function target_missing(ctx)
+  local target, kind = ctx.canary.target, ctx.kind
+  return problem("TargetMissing", '%s %s.%s get query error: %s "%s" not found', kind.noun, target.name,
+    ctx.namespace, kind.resource, target.name)
+end
+
+local function check_ports(ctx)
+  local service = ctx.canary.service
+  local names, count = ctx.kind.port_names(ctx.target)
+  if type(service.target_port) == "string" and not names[service.target_port] then
+    return problem("TargetPorts", "spec.service.targetPort: expected the name of a container port of %s, found %s",
+      ctx.target_label, service.target_port)
+  end
+  if service.port_discovery and count == 0 then
+    return problem("TargetPorts", "spec.service.portDiscovery: expected container ports in %s, found none",
+      ctx.target_label)
+  end
+end
+
+--- The target, its selector label, its ports and its revision.
+function observe.target(ctx)
+  local ref, stop = ctx.canary.target, nil
+  ctx.kind = registry.target(ref)
+  if not ctx.kind then
+    return problem("UnknownTarget", "spec.targetRef.kind: expected one of %s, found %s",
+      registry.target_kinds(), tostring(ref.kind))
+  end
+  ctx.target, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ref.name)
+  if stop then return stop end
+  if not ctx.target then return target_missing(ctx) end
+  local label, value = ctx.kind.selector(ctx.target, ctx.host.settings.selector_labels)
+  if not label then return problem("TargetSelector", "%s", value) end
+  view.with_target(ctx.canary, label, value)
+  ctx.revision = ctx.kind.revision(ctx.target)
+  stop = check_ports(ctx)
+  if stop then return stop end
+  local target_port = ctx.canary.service.target_port or ctx.canary.service.port
+  ctx.ports = ctx.canary.service.port_discovery and ctx.kind.ports(ctx.target, target_port) or {}
+end
+
+--- ConfigMaps and Secrets of the revision.
+function observe.configs(ctx)
+  local stop
+  ctx.configs, stop = tracked.read(ctx, ctx.kind.references(ctx.target))
+  return stop
+end
+
+--- One Service of ours, created or repaired. Returns it, or nil and a stop.
+local function ensure_service(ctx, role)
+  local wanted = services.wanted(ctx.canary, role, ctx.ports)
+  local have, stop = cluster.get(ctx, "v1", "Service", wanted.metadata.name)
+  if stop then return nil, stop end
+  if not have then return cluster.create(ctx, wanted) end
+  local owner = cluster.foreign_owner(ctx, have)
+  if owner then
+    return nil, problem("ServiceOwned", "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
+      wanted.metadata.name, ctx.namespace, owner)
+  end
+  return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
+end
+
+--- The canary's and the primary's Services.
+function observe.services(ctx)
+  for _, role in ipairs({ "canary", "primary" }) do
+    local service, stop = ensure_service(ctx, role)
+    if not service then return stop end
+  end
+end
+
+--- The primary, created from the target when it is not there.
+function observe.primary(ctx)
+  local name, stop = ctx.canary.target.name .. "-primary", nil
+  ctx.primary, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, name)
+  if stop then return stop end
+  if ctx.primary then
+    local owner = cluster.foreign_owner(ctx, ctx.primary)
+    if owner then
+      return problem("PrimaryOwned", "%s %s.%s: expected to be free or this Canary's own, found it controlled by %s",
+        ctx.kind.kind, name, ctx.namespace, owner)
+    end
+  else
+    if not phase.initial(ctx.status.phase or "") and ctx.kind.replicas(ctx.target) == 0 then
+      notify.warning(ctx, ("%s.%s is gone, creating it again"):format(name, ctx.namespace))
+    end
+    stop = tracked.copy(ctx, ctx.configs)
+    if stop then return stop end
+    ctx.primary, stop = cluster.create(ctx, ctx.kind.primary(ctx.target, act.copy_rule(ctx)))
+    if not ctx.primary then return stop end
+  end
+  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now }
+  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = ctx.kind.ready(ctx.primary, rule)
+  rule.threshold = ctx.canary.analysis.canary_ready
+  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = ctx.kind.ready(ctx.target, rule)
+end
+
+--- The target's autoscaler, and the primary's copy of it.
+function observe.scaler(ctx)
+  local ref, stop = ctx.canary.scaler, nil
+  if not ref then return nil end
+  ctx.scaler_kind = registry.scaler(ref)
+  if not ctx.scaler_kind then
+    return problem("UnknownScaler", "spec.autoscalerRef.kind: expected one of %s, found %s",
+      registry.scaler_kinds(), tostring(ref.kind))
+  end
+  ctx.scaler, stop = cluster.get(ctx, ctx.scaler_kind.api_version, ctx.scaler_kind.kind, ref.name)
+  if stop then return stop end
+  if not ctx.scaler then
+    return problem("ScalerMissing", "%s %s.%s get query error: not found", ref.kind, ref.name, ctx.namespace)
+  end
+  ctx.primary_scaler, stop = cluster.get(ctx, ctx.scaler_kind.api_version, ctx.scaler_kind.kind, ref.name .. "-primary")
+  if stop then return stop end
+  if not ctx.primary_scaler then
+    ctx.primary_scaler, stop = cluster.create(ctx, ctx.scaler_kind.primary(ctx.canary, ctx.scaler))
+    if not ctx.primary_scaler then return stop end
+  end
+end
+
+--- The apex Service; from here on it selects the primary. A primary that cannot take requests does not get them.
+function observe.apex(ctx)
+  if phase.initial(ctx.status.phase or "") and ctx.kind.available(ctx.primary) == 0 then
+    return problem("Guard", "refused by the guard: the primary has no ready pods to take over the apex Service")
+  end
+  local service, stop = ensure_service(ctx, "apex")
+  if not service then return stop end
+  local selector = services.wanted(ctx.canary, "apex", ctx.ports).spec.selector
+  ctx.apex_on_primary = service.spec.selector ~= nil
+    and service.spec.selector[ctx.canary.target.label] == selector[ctx.canary.target.label]
+end
+
+--- The router of the provider, and whether it can do what the spec asks.
+function observe.router(ctx)
+  local message
+  ctx.router, message = registry.router(ctx.canary.provider)
+  if not ctx.router then return problem("UnknownProvider", "spec.provider: %s", message) end
+  local canary, router = ctx.canary, ctx.router
+  if not router.weighted and not router.matches then
+    registry.nominal(ctx)
+  elseif canary.strategy == "ab-testing" and not router.matches then
+    return problem("Unsupported", "spec.analysis.match: expected a provider that routes by headers, found %s", canary.provider)
+  end
+  if canary.analysis.mirror and router.mirrors ~= true and
+    not (router.mirrors == "bluegreen" and canary.strategy == "blue-green") then
+    if router.weighted then
+      return problem("Unsupported", "spec.analysis.mirror: expected a provider that mirrors in this strategy, found %s",
+        canary.provider)
+    end
+    canary.analysis.mirror = false
+  end
+end
+
+--- Fills `ctx.seen` with the objects the router asks for.
+function observe.read_route(ctx)
+  ctx.seen = {}
+  for key, ref in pairs(ctx.router.reads(ctx.canary)) do
+    local object, stop = cluster.get(ctx, ref.apiVersion, ref.kind, ref.name, ref.namespace)
+    if stop then return stop end
+    if not object and not ref.optional then
+      return problem("RouteMissing", "%s %s.%s get query error: not found", ref.kind, ref.name, ctx.namespace)
+    end
+    if object and object.apiVersion == nil then object.apiVersion, object.kind = ref.apiVersion, ref.kind end
+    ctx.seen[key] = object
+  end
+end
+
+--- The route objects: created or repaired, live weights kept.
+function observe.route(ctx)
+  local stop = observe.read_route(ctx)
+  if stop then return stop end
+  local patches, message = ctx.router.prepare(ctx.canary, ctx.seen)
+  if not patches then return problem("Route", "%s", message) end
+  return act.apply(ctx, patches)
+end
+
+--- The live weights.
+function observe.routes(ctx)
+  local routes, message = ctx.router.routes(ctx.canary, ctx.seen)
+  if not routes then
+    notify.once(ctx, "Warning", message)
+    return { after = ctx.canary.analysis.interval }
+  end
+  ctx.routes = routes
+  ctx.host.metrics.weights(ctx.canary, routes)
+end
+
+return observe

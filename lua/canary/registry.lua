@@ -1,0 +1,63 @@
+--- Which file serves which provider, target kind or scaler kind; the folders are the lists.
+
+local nearest = require("util.nearest")
+local notify = require("canary.notify")
+
+local registry = {}
+
+-- kind -> module; a target is recognised by its kind
+local targets = { Deployment = "targets.deployment" }
+local scalers = { HorizontalPodAutoscaler = "scalers.hpa" }
+
+local function names(map)
+  local out = {}
+  for name in pairs(map) do out[#out + 1] = name end
+  table.sort(out)
+  return table.concat(out, ", ")
+end
+
+function registry.target_kinds() return names(targets) end
+function registry.scaler_kinds() return names(scalers) end
+
+--- The target module for a reference, or nil.
+function registry.target(ref)
+  return targets[ref.kind] and require(targets[ref.kind])
+end
+
+--- The scaler module for a reference, or nil.
+function registry.scaler(ref)
+  return scalers[ref.kind] and require(scalers[ref.kind])
+end
+
+local loaded = {}
+
+--- The router for a value of spec.provider, or nil and a sentence with the nearest known name.
+function registry.router(provider)
+  if loaded[provider] then return loaded[provider] end
+  local aliases = require("routers.aliases")
+  local file = aliases[provider]
+  if not file then
+    local known, close = names(aliases), nearest.of(provider, aliases)
+    return nil, ("expected one of %s, found %s%s"):format(known, provider,
+      close and (" (did you mean %s?)"):format(close) or "")
+  end
+  loaded[provider] = require("routers." .. file)
+  return loaded[provider]
+end
+
+--- COMPAT: a provider without routes of its own does blue/green only; what it cannot do is dropped, in words.
+function registry.nominal(ctx)
+  local canary = ctx.canary
+  if #canary.analysis.match > 0 then
+    notify.once(ctx, "Warning", ("A/B testing is not supported when using the %s provider"):format(canary.provider))
+    canary.analysis.match = {}
+  end
+  if canary.analysis.iterations < 1 and not canary.skip_analysis then
+    notify.once(ctx, "Warning", ("Progressive traffic is not supported when using the %s provider"):format(canary.provider))
+    notify.once(ctx, "Warning", "Setting canaryAnalysis.iterations: 10")
+    canary.analysis.iterations = 10
+  end
+  canary.strategy = "blue-green"
+end
+
+return registry

@@ -1,0 +1,113 @@
+--- One look at one Canary: the list of steps, and the loop that walks it.
+--
+-- observe -> analyse -> decide -> guard -> act. All memory of the past is in
+-- the cluster, so a tick may be run again from its start at any time.
+
+local advance = require("canary.advance")
+local finalise = require("canary.finalise")
+local initialise = require("canary.initialise")
+local notify = require("canary.notify")
+local observe = require("canary.observe")
+local release = require("canary.release")
+local rivals = require("canary.rivals")
+local status = require("canary.status")
+local view = require("canary.view")
+
+local tick = {}
+
+local function read(ctx)
+  local message
+  ctx.canary, message = view.of(ctx.object, ctx.host.settings)
+  if not ctx.canary then
+    return { problem = ("Canary %s is invalid: %s"):format(ctx.label, message.message), reason = "InvalidSpec" }
+  end
+  ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
+end
+
+local function suspended(ctx)
+  if not ctx.canary.suspend then return nil end
+  notify.once(ctx, "Normal", "skipping canary run as object is suspended")
+  return {}
+end
+
+local function solved(ctx) return status.clear(ctx) end
+
+-- Each takes the context and returns nil to go on, or a stop (canary.cluster).
+tick.steps = {
+  finalise.run,
+  read,
+  rivals.check,
+  suspended,
+  initialise.begin,
+  finalise.protect,
+  observe.target,
+  observe.router,
+  observe.configs,
+  observe.services,
+  initialise.check_providers,
+  observe.primary,
+  initialise.wait_for_primary,
+  observe.scaler,
+  observe.apex,
+  observe.route,
+  initialise.take_over,
+  solved,
+  observe.routes,
+  release.adopt,
+  release.repair_primary,
+  release.idle,
+  release.primary_ready,
+  release.start,
+  release.restart,
+  release.adopt_weight,
+  release.canary_ready,
+  release.skip,
+  release.promoting,
+  release.finalising,
+  advance.rollback_hooks,
+  advance.step,
+}
+
+--- A problem is shown on the Canary once; the tick runs again when something it looked at changes.
+local function show_problem(ctx, stop)
+  if status.says(ctx, stop.reason, stop.problem) then return {} end
+  local failure = status.stall(ctx, stop.reason, stop.problem)
+  if failure then return failure end
+  notify.warning(ctx, stop.problem)
+  return {}
+end
+
+local RECHECK = 60 -- seconds until an unsolved problem is looked at again although nothing seems to have changed
+
+--- Runs the steps. Returns seconds until the next tick is due (nil: when something changes),
+--- or nil, message, CODE when a request failed and the tick has to be repeated.
+--- @param host table  kube, http, clock, log, metrics, settings, random, unique, spawn, memory
+function tick.run(host, namespace, name)
+  local object, message, code = host.kube.get({
+    apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = namespace, name = name })
+  if not object then
+    if code == "NOT_FOUND" then return nil end
+    return nil, message, code
+  end
+  object.apiVersion, object.kind = "flagger.app/v1beta1", "Canary"
+  local ctx = {
+    host = host, namespace = namespace, name = name, label = name .. "." .. namespace,
+    object = object, status = object.status or {}, now = host.clock.now(), events = {},
+    memory = host.memory(namespace, name),
+  }
+  local stop
+  for _, step in ipairs(tick.steps) do
+    stop = step(ctx)
+    if stop then break end
+  end
+  stop = stop or {}
+  if stop.problem then
+    stop = show_problem(ctx, stop)
+    stop.after = stop.after or RECHECK
+  end
+  if stop.fail then return nil, stop.fail, stop.code end
+  notify.flush(ctx)
+  return stop.after
+end
+
+return tick

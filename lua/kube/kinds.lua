@@ -1,0 +1,21 @@
+--- The kinds the engine may look at. `always`: watched from the start; `metadata`: watched as metadata only.
+
+local kinds = {
+  { apiVersion = "flagger.app/v1beta1", kind = "Canary", plural = "canaries", always = true },
+  { apiVersion = "flagger.app/v1beta1", kind = "MetricTemplate", plural = "metrictemplates", always = true },
+  { apiVersion = "flagger.app/v1beta1", kind = "AlertProvider", plural = "alertproviders", always = true },
+  { apiVersion = "apps/v1", kind = "Deployment", plural = "deployments" },
+  { apiVersion = "v1", kind = "Service", plural = "services" },
+  { apiVersion = "v1", kind = "ConfigMap", plural = "configmaps", metadata = true },
+  { apiVersion = "v1", kind = "Secret", plural = "secrets", metadata = true },
+  { apiVersion = "autoscaling/v2", kind = "HorizontalPodAutoscaler", plural = "horizontalpodautoscalers" },
+  { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService", plural = "virtualservices" },
+  { apiVersion = "networking.istio.io/v1beta1", kind = "DestinationRule", plural = "destinationrules" },
+  { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes" },
+  { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes" },
+  { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices" },
+}
+
+for _, kind in ipairs(kinds) do kind.namespaced = true end
+
+return kinds

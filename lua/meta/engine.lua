@@ -1,0 +1,34 @@
+---@meta engine
+-- What the command line's Lua may ask of the host.
+
+engine = {}
+
+--- Starts watching and ticking. options: { kubeconfig =, master =, qps =, burst =, namespace = "" (all),
+--- canary = { apiVersion =, kind = } (the kind that is scheduled), max_running = 64, port = 8080 | nil,
+--- tick = function(namespace, name, cause) -> seconds until due, or nil for "when something changes",
+--- forget = function(namespace, name), metrics = function() -> text }.
+--- `tick` runs as a job, one at a time per object. `cause`: "start", "change", "due", "retry".
+--- An error in it is logged and the tick is tried again, with back-off, alone.
+--- Returns true or nil, message, CODE.
+---@since 1
+function engine.start(options) end
+
+--- Stops as kill would: nothing is written any more. engine.start may follow.
+---@since 1
+function engine.stop() end
+
+--- Ends the process' loop; the exit code of the process is `code`.
+---@since 1
+function engine.exit(code) end
+
+--- { canaries =, running =, due_late = seconds, ticks =, requests =, request_errors =, synced = bool, kinds = {...} }
+---@since 1
+function engine.stats() end
+
+--- Runs `fn` as a job outside of any canary; errors are logged.
+---@since 1
+function engine.spawn(fn) end
+
+--- Calls `fn(signal)` on SIGINT and SIGTERM instead of stopping at once.
+---@since 1
+function engine.on_signal(fn) end

@@ -1,0 +1,8 @@
+---@meta yaml
+
+yaml = {}
+
+--- Every document of a YAML stream as a list of values (same mapping as json.decode), or nil, message, CODE.
+--- Core schema; aliases, depth and size are capped; anchors may not expand to more than 1 MiB.
+---@since 1
+function yaml.decode(text) end
