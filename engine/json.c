@@ -44,7 +44,7 @@ json_t *json_read(const char *text, size_t len, struct reason *why)
   return NULL;
 }
 
-/* The shortest text that reads back as the same number, always with the look of a float. */
+/* A short text that reads back as the same number, always with the look of a float. */
 static enum status write_real(double number, struct buf *out, struct reason *why)
 {
   char text[40];

@@ -17,7 +17,7 @@ end
 --- Applies a router's patches. Returns nil, or a stop; `ctx.seen` holds what the server stored.
 function act.apply(ctx, patches)
   for _, patch in ipairs(patches) do
-    local stored, stop = nil, nil
+    local stored, stop
     if patch.create then
       stored, stop = cluster.create(ctx, patch.create)
     else

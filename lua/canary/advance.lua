@@ -90,12 +90,14 @@ local function confirm_promotion(ctx, checks)
 end
 
 local function confirm_increase(ctx, checks)
-  if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored or ctx.status.phase == "WaitingPromotion" then return nil end
+  if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored then return nil end
+  if ctx.status.phase == "WaitingPromotion" then return nil end
   local hook = hooks.refused(ctx, "confirm-traffic-increase", "Progressing", function(passed)
     notify.normal(ctx, ("Confirm-traffic-increase check %s passed"):format(passed.name))
   end)
   if not hook then return nil end
-  notify.once(ctx, "Warning", ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
+  notify.once(ctx, "Warning",
+    ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
   return status.step(ctx, { checks = checks }) or ends(ctx)
 end
 
@@ -104,7 +106,8 @@ local function report_step(ctx, decision)
   if decision.weight and decision.weight > 0 then
     notify.normal(ctx, ("Advance %s canary weight %d"):format(ctx.label, decision.weight))
   elseif decision.iterations and decision.iterations <= analysis.iterations then
-    notify.normal(ctx, ("Advance %s canary iteration %d/%d"):format(ctx.label, decision.iterations, analysis.iterations))
+    notify.normal(ctx,
+      ("Advance %s canary iteration %d/%d"):format(ctx.label, decision.iterations, analysis.iterations))
   elseif decision.iterations and ctx.router.weighted then
     notify.normal(ctx, analysis.mirror and "Stop traffic mirroring and route all traffic to canary"
       or "Routing all traffic to canary")
@@ -121,7 +124,8 @@ local function step(ctx, decision, checks)
     if stop then return stop end
   end
   report_step(ctx, decision)
-  return status.step(ctx, { canaryWeight = decision.weight, iterations = decision.iterations, checks = checks }) or ends(ctx)
+  local fields = { canaryWeight = decision.weight, iterations = decision.iterations, checks = checks }
+  return status.step(ctx, fields) or ends(ctx)
 end
 
 local function promote(ctx, decision, checks)

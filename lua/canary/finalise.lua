@@ -50,8 +50,9 @@ local function restore_apex(ctx)
   local selector = { [ctx.canary.target.label] = ctx.canary.target.label_value }
   local applied = json.decode((service.metadata.annotations or {})[LAST_APPLIED] or "")
   if applied and applied.spec and applied.spec.selector then selector = applied.spec.selector end
+  local patch = { spec = { selector = merge.diff(service.spec.selector or {}, selector) } }
   local stored
-  stored, stop = cluster.patch(ctx, service, { spec = { selector = merge.diff(service.spec.selector or {}, selector) } })
+  stored, stop = cluster.patch(ctx, service, next(patch.spec) and patch)
   if not stored then return stop end
 end
 

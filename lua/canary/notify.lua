@@ -64,7 +64,9 @@ local function call_receivers(ctx, event)
   ctx.host.spawn(function()
     for _, hook in ipairs(receivers) do
       local ok, message = hooks.call(ctx, hook, event.phase, extra)
-      if not ok then ctx.host.log.error("event webhook " .. hook.name .. " failed: " .. message, { canary = ctx.label }) end
+      if not ok then
+        ctx.host.log.error(("event webhook %s failed: %s"):format(hook.name, message), { canary = ctx.label })
+      end
     end
   end)
 end

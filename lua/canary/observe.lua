@@ -39,12 +39,13 @@ end
 
 --- The target, its selector label, its ports and its revision.
 function observe.target(ctx)
-  local ref, stop = ctx.canary.target, nil
+  local ref = ctx.canary.target
   ctx.kind = registry.target(ref)
   if not ctx.kind then
     return problem("UnknownTarget", "spec.targetRef.kind: expected one of %s, found %s",
       registry.target_kinds(), tostring(ref.kind))
   end
+  local stop
   ctx.target, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ref.name)
   if stop then return stop end
   if not ctx.target then return target_missing(ctx) end
@@ -73,7 +74,8 @@ local function ensure_service(ctx, role)
   if not have then return cluster.create(ctx, wanted) end
   local owner = cluster.foreign_owner(ctx, have)
   if owner then
-    return nil, problem("ServiceOwned", "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
+    return nil, problem("ServiceOwned",
+      "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
       wanted.metadata.name, ctx.namespace, owner)
   end
   return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
@@ -89,7 +91,7 @@ end
 
 --- The primary, created from the target when it is not there.
 function observe.primary(ctx)
-  local name, stop = ctx.canary.target.name .. "-primary", nil
+  local name, stop = ctx.canary.target.name .. "-primary"
   ctx.primary, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, name)
   if stop then return stop end
   if ctx.primary then
@@ -115,7 +117,7 @@ end
 
 --- The target's autoscaler, and the primary's copy of it.
 function observe.scaler(ctx)
-  local ref, stop = ctx.canary.scaler, nil
+  local ref, stop = ctx.canary.scaler
   if not ref then return nil end
   ctx.scaler_kind = registry.scaler(ref)
   if not ctx.scaler_kind then
@@ -156,7 +158,8 @@ function observe.router(ctx)
   if not router.weighted and not router.matches then
     registry.nominal(ctx)
   elseif canary.strategy == "ab-testing" and not router.matches then
-    return problem("Unsupported", "spec.analysis.match: expected a provider that routes by headers, found %s", canary.provider)
+    return problem("Unsupported", "spec.analysis.match: expected a provider that routes by headers, found %s",
+      canary.provider)
   end
   if canary.analysis.mirror and router.mirrors ~= true and
     not (router.mirrors == "bluegreen" and canary.strategy == "blue-green") then

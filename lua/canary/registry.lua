@@ -1,5 +1,6 @@
 --- Which file serves which provider, target kind or scaler kind; the folders are the lists.
 
+local files = require("util.registry")
 local nearest = require("util.nearest")
 local notify = require("canary.notify")
 
@@ -29,20 +30,27 @@ function registry.scaler(ref)
   return scalers[ref.kind] and require(scalers[ref.kind])
 end
 
-local loaded = {}
+-- The values of Flagger's CRD; a hint is given from those that a file here serves.
+local PROVIDERS = { "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1", "gatewayapi:v1beta1", "gloo",
+  "istio", "knative", "kubernetes", "kuma", "linkerd", "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2",
+  "smi:v1alpha3", "traefik" }
+
+local function known_providers()
+  local out = {}
+  for _, name in ipairs(PROVIDERS) do
+    if files.find("routers", name) then out[name] = true end
+  end
+  return out
+end
 
 --- The router for a value of spec.provider, or nil and a sentence with the nearest known name.
 function registry.router(provider)
-  if loaded[provider] then return loaded[provider] end
-  local aliases = require("routers.aliases")
-  local file = aliases[provider]
-  if not file then
-    local known, close = names(aliases), nearest.of(provider, aliases)
-    return nil, ("expected one of %s, found %s%s"):format(known, provider,
-      close and (" (did you mean %s?)"):format(close) or "")
-  end
-  loaded[provider] = require("routers." .. file)
-  return loaded[provider]
+  local router = files.find("routers", provider)
+  if router then return router end
+  local known = known_providers()
+  local close = nearest.of(provider, known)
+  return nil, ("expected one of %s, found %s%s"):format(names(known), provider,
+    close and (" (did you mean %s?)"):format(close) or "")
 end
 
 --- COMPAT: a provider without routes of its own does blue/green only; what it cannot do is dropped, in words.
@@ -53,7 +61,8 @@ function registry.nominal(ctx)
     canary.analysis.match = {}
   end
   if canary.analysis.iterations < 1 and not canary.skip_analysis then
-    notify.once(ctx, "Warning", ("Progressive traffic is not supported when using the %s provider"):format(canary.provider))
+    notify.once(ctx, "Warning",
+      ("Progressive traffic is not supported when using the %s provider"):format(canary.provider))
     notify.once(ctx, "Warning", "Setting canaryAnalysis.iterations: 10")
     canary.analysis.iterations = 10
   end

@@ -82,7 +82,9 @@ end
 function release.primary_ready(ctx)
   if ctx.primary_ready then return nil end
   local message = ("%s-primary.%s not ready: %s"):format(ctx.canary.target.name, ctx.namespace, ctx.primary_message)
-  if is(ctx, "Promoting", "Finalising") and not ctx.primary_retriable then return release.promotion_failed(ctx, message) end
+  if is(ctx, "Promoting", "Finalising") and not ctx.primary_retriable then
+    return release.promotion_failed(ctx, message)
+  end
   notify.once(ctx, "Warning", message)
   return { after = ctx.canary.analysis.interval }
 end
@@ -209,7 +211,8 @@ function release.promoting(ctx)
   end
   stop = act.to_primary(ctx)
   if stop then return stop end
-  notify.normal(ctx, step > 0 and ("Advance %s primary weight 100"):format(ctx.label) or "Routing all traffic to primary")
+  notify.normal(ctx,
+    step > 0 and ("Advance %s primary weight 100"):format(ctx.label) or "Routing all traffic to primary")
   stop = status.enter(ctx, "Finalising", { canaryWeight = 0, iterations = 0 })
   return stop or { after = ctx.canary.analysis.interval }
 end

@@ -23,8 +23,9 @@ function rivals.check(ctx)
       -- looking at it makes this tick run again when it goes
       ctx.host.kube.get({ apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = ctx.namespace,
         name = other.metadata.name })
-      return { reason = "TargetTaken", problem = ("spec.targetRef: expected a target of its own, found %s %s managed by Canary %s")
-        :format(ctx.canary.target.kind, ctx.target_label, other.metadata.name) }
+      local sentence = "spec.targetRef: expected a target of its own, found %s %s managed by Canary %s"
+      return { reason = "TargetTaken", problem = sentence:format(
+        ctx.canary.target.kind, ctx.target_label, other.metadata.name) }
     end
   end
 end

@@ -29,7 +29,9 @@ function services.wanted(canary, role, discovered)
   local label = canary.target.label
   local pods = canary.target.label_value
   if role ~= "canary" then pods = pods .. "-primary" end
-  local metadata = { name = name, labels = merge.copy(given.labels or {}), annotations = merge.copy(given.annotations or {}) }
+  local metadata = {
+    name = name, labels = merge.copy(given.labels or {}), annotations = merge.copy(given.annotations or {}),
+  }
   metadata.labels[label] = name
   for key, value in pairs(view.flux_annotations) do metadata.annotations[key] = value end
   return {

@@ -26,7 +26,8 @@ local function c_layer(name)
 end
 
 -- Folder of the file -> what it may require; a module is named by its first part, or whole.
-local host = { "json", "yaml", "digest", "log", "clock", "kube", "http", "server", "engine", "script", "prom", "worker" }
+local host = { "json", "yaml", "digest", "log", "clock", "kube", "http", "server", "engine", "script", "prom",
+  "worker" }
 local pure = { "json", "digest", "util", "stats" }
 local canary = { "canary", "policies", "routers", "metrics", "alerts", "targets", "scalers", "util", "kube", "stats" }
 local may_require = {

@@ -28,12 +28,6 @@ local function described(text, module)
   return functions
 end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
 local function compare(found, from, names, others, message)
   local sorted = {}
   for name in pairs(names) do sorted[#sorted + 1] = name end
@@ -45,19 +39,25 @@ end
 
 local function check(found, module)
   local c_path, meta_path = "engine/lua_" .. module .. ".c", "lua/meta/" .. module .. ".lua"
-  if not exists(meta_path) then return found.add(c_path, 1, "no %s", meta_path) end
-  if not exists(c_path) then return found.add(meta_path, 1, "no %s", c_path) end
+  if not tree.exists(meta_path) then return found.add(c_path, 1, "no %s", meta_path) end
+  if not tree.exists(c_path) then return found.add(meta_path, 1, "no %s", c_path) end
   local in_c, in_meta = registered(tree.text(c_path)), described(tree.text(meta_path), module)
   compare(found, c_path, in_c, in_meta, "%s is not in " .. meta_path)
   compare(found, meta_path, in_meta, in_c, "%s is not in " .. c_path)
 end
 
 local modules, seen = {}, {}
-for _, path in ipairs(tree.files({ "engine", "lua/meta" }, { "^engine/lua_[%w_]+%.c$", "^lua/meta/" })) do
-  local module = path:match("^engine/lua_([%w_]+)%.c$") or path:match("([%w_]+)%.lua$")
-  if not seen[module] then modules[#modules + 1] = module end
-  seen[module] = true
+
+local function add(module)
+  if module and not seen[module] then modules[#modules + 1] = module end
+  if module then seen[module] = true end
 end
+
+-- A lua_*.c that opens no module is a part of one.
+for _, path in ipairs(tree.files({ "engine" }, { "^engine/lua_[%w_]+%.c$" })) do
+  add(tree.text(path):match("int%s+luaopen_host_([%w_]+)%s*%("))
+end
+for _, path in ipairs(tree.files({ "lua/meta" }, { "%.lua$" })) do add(path:match("([%w_]+)%.lua$")) end
 table.sort(modules)
 
 local found = tree.findings("meta_list")

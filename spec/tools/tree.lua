@@ -35,6 +35,10 @@ function tree.text(path)
   return file:read("a")
 end
 
+function tree.exists(path)
+  return lfs.attributes(path, "mode") == "file"
+end
+
 --- The lines of a text.
 function tree.lines(text)
   local lines = {}

@@ -1,0 +1,69 @@
+--- Reads route objects that anyone may have written: what is odd is named, never guessed.
+
+local json = require("json")
+local object = require("util.object")
+
+local shape = {}
+
+--- `TraefikService app.demo`
+function shape.title(body)
+  return ("%s %s.%s"):format(body.kind, body.metadata.name, body.metadata.namespace or "default")
+end
+
+--- A message about one field of an object.
+function shape.odd(body, path, what)
+  return ("%s: %s %s"):format(shape.title(body), path, what)
+end
+
+local function below(body, path)
+  local value = body
+  for key in path:gmatch("[^.]+") do
+    if type(value) ~= "table" then return nil end
+    value = value[key]
+  end
+  return value
+end
+
+--- The list at a dotted path, all of whose items are objects; an empty list where `optional` and absent.
+--- Otherwise nil and a message.
+function shape.list(body, path, optional)
+  local items = below(body, path)
+  if items == nil or items == json.null then
+    if optional then return json.array() end
+    return nil, shape.odd(body, path, "is missing")
+  end
+  if type(items) ~= "table" or (not object.is_list(items) and next(items) ~= nil) then
+    return nil, shape.odd(body, path, "is not a list")
+  end
+  for index, item in ipairs(items) do
+    if type(item) ~= "table" then return nil, shape.odd(body, ("%s[%d]"):format(path, index - 1), "is not an object") end
+  end
+  return items
+end
+
+--- A weight of 0 or more as an integer, `default` when absent; otherwise nil and a message.
+function shape.weight(body, path, value, default)
+  if value == nil then return default end
+  local weight = type(value) == "number" and math.tointeger(value)
+  if weight and weight >= 0 then return weight end
+  return nil, shape.odd(body, path, "is not a weight: " .. tostring(value))
+end
+
+--- Two weights as shares of 100; weights that sum to 100 stay as they are.
+--- Without any weight nil, a message and "NOT_FOUND".
+function shape.shares(canary, body, primary, weight)
+  local sum = primary + weight
+  if sum == 0 then
+    local what = ("%s does not contain routes for %s and %s")
+    return nil, what:format(shape.title(body), canary.names.primary, canary.names.canary), "NOT_FOUND"
+  end
+  local share = (weight * 200 + sum) // (2 * sum)
+  return { primary = 100 - share, canary = share, mirrored = false }
+end
+
+--- What to say when the object a canary's traffic depends on is not there.
+function shape.absent(canary, kind)
+  return ("%s %s.%s not found"):format(kind, canary.names.apex, canary.namespace)
+end
+
+return shape

@@ -1,0 +1,156 @@
+--- Objects by kind with one global resourceVersion, the history of changes, and watchers of it.
+--
+-- A stored object is never changed: a write puts a new table in its place. So the
+-- history and readers inside the sandbox may hold references.
+
+local json = require("json")
+
+local store = {}
+
+local store_methods = {}
+local store_mt = { __index = store_methods }
+
+--- options: { history = how many changes a watch may catch up on }.
+function store.new(options)
+  return setmetatable({
+    version = 0,
+    floor = 0, -- the newest version that is no longer in the history
+    keep = options.history or 2000,
+    objects = {},
+    sorted = {},
+    dependents = {}, -- uid of an owner -> { [key of an object] = { entry, namespace, name } }
+    uids = {},
+    history = {},
+    first = 1,
+    last = 0,
+    watchers = {},
+  }, store_mt)
+end
+
+local function key_of(namespace, name)
+  return (namespace or "") .. "/" .. name
+end
+
+--- The stored object itself: not to be changed.
+function store_methods:find(entry, namespace, name)
+  local all = self.objects[entry.id]
+  return all and all[key_of(entry.namespaced and namespace or nil, name)]
+end
+
+--- The stored objects of a kind in the order of their keys (in one namespace, if given).
+function store_methods:all(entry, namespace)
+  local objects = self.objects[entry.id] or {}
+  local keys = self.sorted[entry.id]
+  if not keys then
+    keys = {}
+    for key in pairs(objects) do keys[#keys + 1] = key end
+    table.sort(keys)
+    self.sorted[entry.id] = keys
+  end
+  local out = json.array()
+  for _, key in ipairs(keys) do
+    local object = objects[key]
+    if not namespace or namespace == "" or object.metadata.namespace == namespace then out[#out + 1] = object end
+  end
+  return out
+end
+
+local function each_owner(object, visit)
+  for _, owner in ipairs(object.metadata.ownerReferences or {}) do
+    if owner.uid then visit(owner.uid) end
+  end
+end
+
+local function index_owners(self, entry, key, old, new)
+  local id = entry.id .. " " .. key
+  if old then
+    each_owner(old, function(uid)
+      if self.dependents[uid] then self.dependents[uid][id] = nil end
+    end)
+  end
+  if not new then return end
+  each_owner(new, function(uid)
+    self.dependents[uid] = self.dependents[uid] or {}
+    self.dependents[uid][id] = { entry = entry, namespace = new.metadata.namespace, name = new.metadata.name }
+  end)
+end
+
+local function remember(self, event)
+  self.last = self.last + 1
+  self.history[self.last] = event
+  if self.last - self.first < self.keep then return end
+  self.floor = self.history[self.first].version
+  self.history[self.first] = nil
+  self.first = self.first + 1
+end
+
+local function commit(self, event)
+  remember(self, event)
+  for _, watcher in ipairs({ table.unpack(self.watchers) }) do
+    if not watcher.stopped then watcher.on_event(event) end
+  end
+end
+
+--- Stores `object` under a new resourceVersion and tells the watchers.
+function store_methods:put(entry, object)
+  local key = key_of(entry.namespaced and object.metadata.namespace or nil, object.metadata.name)
+  local all = self.objects[entry.id] or {}
+  self.objects[entry.id] = all
+  local old = all[key]
+  self.version = self.version + 1
+  object.metadata.resourceVersion = tostring(self.version)
+  all[key] = object
+  if not old then self.sorted[entry.id] = nil end
+  self.uids[object.metadata.uid] = true
+  index_owners(self, entry, key, old, object)
+  commit(self, { type = old and "MODIFIED" or "ADDED", entry = entry, object = object, old = old,
+    version = self.version })
+  return object
+end
+
+--- Takes an object away; `last` is its last state, which carries the version of the removal.
+function store_methods:remove(entry, last)
+  local key = key_of(entry.namespaced and last.metadata.namespace or nil, last.metadata.name)
+  local old = self.objects[entry.id][key]
+  self.objects[entry.id][key] = nil
+  self.sorted[entry.id] = nil
+  self.version = self.version + 1
+  last.metadata.resourceVersion = tostring(self.version)
+  self.uids[last.metadata.uid] = nil
+  index_owners(self, entry, key, old, nil)
+  commit(self, { type = "DELETED", entry = entry, object = last, old = old, version = self.version })
+end
+
+--- What names `uid` as an owner: { { entry =, namespace =, name = }, ... } in a fixed order.
+function store_methods:owned_by(uid)
+  local ids, out = {}, {}
+  for id in pairs(self.dependents[uid] or {}) do ids[#ids + 1] = id end
+  table.sort(ids)
+  for _, id in ipairs(ids) do out[#out + 1] = self.dependents[uid][id] end
+  return out
+end
+
+--- Calls on_event({ type, entry, object, old, version }) after every change until the returned watcher is stopped.
+function store_methods:subscribe(on_event)
+  local watcher = { on_event = on_event }
+  self.watchers[#self.watchers + 1] = watcher
+  function watcher.stop()
+    watcher.stopped = true
+    for index, other in ipairs(self.watchers) do
+      if other == watcher then table.remove(self.watchers, index) break end
+    end
+  end
+  return watcher
+end
+
+--- The changes after `version`, oldest first; nil when the history does not reach back so far.
+function store_methods:since(version)
+  if version < self.floor or version > self.version then return nil end
+  local out = {}
+  for index = self.first, self.last do
+    if self.history[index].version > version then out[#out + 1] = self.history[index] end
+  end
+  return out
+end
+
+return store

@@ -1,0 +1,69 @@
+local guard = require("canary.guard")
+
+describe("canary.guard", function()
+  local now
+
+  before_each(function()
+    now = { routes = { primary = 90, canary = 10 }, primary = 2, canary = 2, primary_ready = true, canary_ready = true,
+      checks = "passed", phase = "Progressing", apex_on_primary = true }
+  end)
+
+  local function refuses(want) return guard.shift(want, now) ~= nil end
+
+  it("lets a healthy canary take its next step", function()
+    assert.is_nil(guard.shift({ primary = 80, canary = 20 }, now))
+  end)
+
+  it("refuses weights that do not sum to 100", function()
+    assert.is_true(refuses({ primary = 80, canary = 21 }))
+    assert.is_true(refuses({ primary = 80.5, canary = 19.5 }))
+    assert.is_true(refuses({ primary = 101, canary = -1 }))
+  end)
+
+  it("refuses traffic for a canary without ready pods", function()
+    now.canary = 0
+    assert.is_true(refuses({ primary = 80, canary = 20 }))
+    assert.is_true(refuses({ primary = 95, canary = 5 }))
+    assert.is_false(refuses({ primary = 100, canary = 0 }))
+  end)
+
+  it("refuses more traffic for a canary whose rollout is not complete", function()
+    now.canary_ready = false
+    assert.is_true(refuses({ primary = 80, canary = 20 }))
+    assert.is_false(refuses({ primary = 95, canary = 5 }))
+  end)
+
+  it("refuses more traffic for a primary that is not ready", function()
+    now.primary_ready = false
+    assert.is_true(refuses({ primary = 100, canary = 0 }))
+    now.primary_ready, now.primary = true, 0
+    assert.is_true(refuses({ primary = 100, canary = 0 }))
+  end)
+
+  it("never raises the canary's weight unless the checks passed", function()
+    for _, checks in ipairs({ "failed", "unknown" }) do
+      now.checks = checks
+      assert.is_true(refuses({ primary = 80, canary = 20 }))
+      assert.is_false(refuses({ primary = 90, canary = 10 }))
+      assert.is_false(refuses({ primary = 100, canary = 0 }))
+    end
+    now.checks = nil
+    assert.is_true(refuses({ primary = 80, canary = 20 }))
+  end)
+
+  it("scales the target down only behind a ready primary that has all the traffic", function()
+    now.routes = { primary = 100, canary = 0 }
+    assert.is_nil(guard.scale_down(now))
+    for field, value in pairs({ apex_on_primary = false, primary = 0, primary_ready = false,
+      routes = { primary = 99, canary = 1 } }) do
+      local worse = setmetatable({ [field] = value }, { __index = now })
+      assert.is_string(guard.scale_down(worse), field)
+    end
+  end)
+
+  it("promotes exactly the revision that was analysed", function()
+    assert.is_nil(guard.promote("s1-a", "s1-a"))
+    assert.is_string(guard.promote("s1-a", "s1-b"))
+    assert.is_string(guard.promote(nil, "s1-b"))
+  end)
+end)
