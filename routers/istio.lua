@@ -111,10 +111,9 @@ local function prepare_route(patches, canary, live)
     patches[#patches + 1] = owned.create("route", API, KIND, canary.names.apex, spec(canary, {}, start), metadata)
     return patches
   end
-  local all, err, code = live_rules(canary, live)
-  if not all then return nil, err end
-  local routes
-  routes, err, code = read(canary, live)
+  local all, problem = live_rules(canary, live)
+  if not all then return nil, problem end
+  local routes, err, code = read(canary, live)
   if not routes and code ~= "NOT_FOUND" then return nil, err end
   patches[#patches + 1] = owned.repair("route", canary, live, spec(canary, all, routes or start), metadata)[1]
   return patches

@@ -21,7 +21,9 @@ local traefik = {
 }
 
 function traefik.reads(canary)
-  return { route = { apiVersion = API, kind = KIND, name = canary.names.apex, namespace = canary.namespace, optional = true } }
+  return { route = {
+    apiVersion = API, kind = KIND, name = canary.names.apex, namespace = canary.namespace, optional = true,
+  } }
 end
 
 local function named(services, name)

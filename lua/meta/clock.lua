@@ -30,3 +30,7 @@ function clock.sleep(seconds) end
 --- Calls `fn` every `seconds` of the engine's clock until the returned function is called. Not inside scripts.
 ---@since 1
 function clock.every(seconds, fn) end
+
+--- Makes the engine's clock run `factor` times as fast as the wall's, from now on. For the demo and specs.
+---@since 1
+function clock.rate(factor) end

@@ -53,7 +53,8 @@ end
 function affinity.rules(canary, weight)
   local out, cookies = json.array(), canary.cookies
   if weight == 0 then
-    if cookies.previous then out[1] = { forget = affinity.forget(cookies.previous), regex = affinity.regex(cookies.previous) } end
+    local old = cookies.previous
+    if old then out[1] = { forget = affinity.forget(old), regex = affinity.regex(old) } end
     return out
   end
   for _, arm in ipairs({ "canary", "primary" }) do

@@ -69,7 +69,7 @@ local function rule(canary, live, match, route)
   local want = {
     match = #match > 0 and object.copy(match) or nil,
     rewrite = rewrite(canary),
-    timeout = service.timeout,
+    timeout = service.timeout ~= "" and service.timeout or nil,
     retries = object.copy(service.retries),
     corsPolicy = object.copy(service.cors_policy),
     headers = object.copy(service.headers),
@@ -113,10 +113,9 @@ local function matched(canary, live, routes)
   local service = canary.service.match
   local first = rules.weighted(live, canary)
   local second = last_rule(live, canary.names.primary, canary.names.canary)
-  return json.array({
-    mirrored(canary, rule(canary, first, product(canary.analysis.match, service), split(canary, first, routes)), routes),
-    rule(canary, second, service, json.array({ entry(canary, second, canary.names.primary, routes.primary) })),
-  })
+  local ours = rule(canary, first, product(canary.analysis.match, service), split(canary, first, routes))
+  local rest = json.array({ entry(canary, second, canary.names.primary, routes.primary) })
+  return json.array({ mirrored(canary, ours, routes), rule(canary, second, service, rest) })
 end
 
 local function sticky(canary, routes, extra)

@@ -36,7 +36,9 @@ function shape.list(body, path, optional)
     return nil, shape.odd(body, path, "is not a list")
   end
   for index, item in ipairs(items) do
-    if type(item) ~= "table" then return nil, shape.odd(body, ("%s[%d]"):format(path, index - 1), "is not an object") end
+    if type(item) ~= "table" then
+      return nil, shape.odd(body, ("%s[%d]"):format(path, index - 1), "is not an object")
+    end
   end
   return items
 end

@@ -93,6 +93,15 @@ function object.apply(seen, patches)
   return out
 end
 
+--- `want` for a subtree that is ours as a whole: what else `have` holds is named as absent.
+function object.goal(have, want)
+  if not is_map(have) or not is_map(want) then return object.copy(want) end
+  local out = {}
+  for key in pairs(have) do out[key] = json.null end
+  for key, value in pairs(want) do out[key] = object.goal(have[key], value) end
+  return out
+end
+
 --- The value below `body` along the keys, or nil where the way ends.
 function object.at(body, ...)
   for index = 1, select("#", ...) do

@@ -1,0 +1,41 @@
+--- App Mesh: the sidecars of the canary's pods.
+
+return {
+  success_rate = [[
+
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      kubernetes_namespace="{{ namespace }}",
+      kubernetes_pod_name=~"{{ target }}-{{ pods }}",
+      envoy_response_code!~"5.*"
+    }[{{ interval }}]
+  )
+)
+/
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      kubernetes_namespace="{{ namespace }}",
+      kubernetes_pod_name=~"{{ target }}-{{ pods }}"
+    }[{{ interval }}]
+  )
+)
+* 100]],
+
+  duration = [[
+
+histogram_quantile(
+  0.99,
+  sum(
+    rate(
+      envoy_cluster_upstream_rq_time_bucket{
+        kubernetes_namespace="{{ namespace }}",
+        kubernetes_pod_name=~"{{ target }}-{{ pods }}"
+      }[{{ interval }}]
+    )
+  ) by (le)
+)]],
+
+  duration_unit = "ms",
+}

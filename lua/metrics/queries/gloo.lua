@@ -1,0 +1,38 @@
+--- Gloo: the Envoy cluster of the Upstream, which is named after the apex Service.
+
+return {
+  success_rate = [[
+
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      envoy_cluster_name=~"{{ namespace }}-{{ service }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+",
+      envoy_response_code!~"5.*"
+    }[{{ interval }}]
+  )
+)
+/
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      envoy_cluster_name=~"{{ namespace }}-{{ service }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+",
+    }[{{ interval }}]
+  )
+)
+* 100]],
+
+  duration = [[
+
+histogram_quantile(
+  0.99,
+  sum(
+    rate(
+      envoy_cluster_upstream_rq_time_bucket{
+        envoy_cluster_name=~"{{ namespace }}-{{ service }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+",
+      }[{{ interval }}]
+    )
+  ) by (le)
+)]],
+
+  duration_unit = "ms",
+}

@@ -1,0 +1,38 @@
+--- Knative: the Envoy cluster of the newest Revision.
+
+return {
+  success_rate = [[
+
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      envoy_cluster_name=~"{{ namespace }}/{{ route }}",
+      envoy_response_code!~"5.*"
+    }[{{ interval }}]
+  )
+)
+/
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      envoy_cluster_name=~"{{ namespace }}/{{ route }}",
+    }[{{ interval }}]
+  )
+)
+* 100]],
+
+  duration = [[
+
+histogram_quantile(
+  0.99,
+  sum(
+    rate(
+      envoy_cluster_upstream_rq_time_bucket{
+        envoy_cluster_name=~"{{ namespace }}/{{ route }}",
+      }[{{ interval }}]
+    )
+  ) by (le)
+)]],
+
+  duration_unit = "ms",
+}

@@ -1,0 +1,38 @@
+--- Kuma: the mesh service that stands for the canary Service.
+
+return {
+  success_rate = [[
+
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      service=~"{{ service }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+",
+      envoy_response_code!~"5.*"
+    }[{{ interval }}]
+  )
+)
+/
+sum(
+  rate(
+    envoy_cluster_upstream_rq{
+      service=~"{{ service }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+",
+    }[{{ interval }}]
+  )
+)
+* 100]],
+
+  duration = [[
+
+histogram_quantile(
+  0.99,
+  sum(
+    rate(
+      envoy_cluster_upstream_rq_time_bucket{
+        service=~"{{ service }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+",
+      }[{{ interval }}]
+    )
+  ) by (le)
+)]],
+
+  duration_unit = "ms",
+}

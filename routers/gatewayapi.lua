@@ -1,0 +1,140 @@
+--- Gateway API: an HTTPRoute named after the apex. `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields.
+
+local json = require("json")
+local list = require("util.list")
+local object = require("util.object")
+local owned = require("routing.owned")
+local rules = require("routing.gateway_rules")
+local shape = require("routing.shape")
+
+local GROUP, KIND = "gateway.networking.k8s.io", "HTTPRoute"
+local NO_PARENTS = "GatewayRefs must be specified when using Gateway API as a provider."
+local START = { primary = 100, canary = 0 }
+
+local gatewayapi = {
+  name = "gatewayapi",
+  aliases = { "gatewayapi:v1", "gatewayapi:v1beta1" },
+  weighted = true,
+  mirrors = true,
+  matches = true,
+  affinity = true,
+  resolution = 1,
+}
+
+local function api(canary)
+  return GROUP .. (rules.newest(canary) and "/v1" or "/v1beta1")
+end
+
+function gatewayapi.reads(canary)
+  return { route = {
+    apiVersion = api(canary), kind = KIND, name = canary.names.apex, namespace = canary.namespace, optional = true,
+  } }
+end
+
+--- A reference with the defaults of the API server.
+local function parent(ref)
+  return object.merged({ group = GROUP, kind = "Gateway" }, ref)
+end
+
+--- The whole spec, or nil and a message.
+local function spec(canary, live, routes)
+  local made, err = rules.of(canary, live, routes)
+  if not made then return nil, err end
+  local hosts = canary.service.hosts
+  return {
+    parentRefs = list.map(canary.service.gateway_refs, parent),
+    hostnames = #hosts > 0 and object.copy(hosts) or json.null,
+    rules = made,
+  }
+end
+
+local function live_rules(live)
+  return shape.list(live, "spec.rules", true)
+end
+
+local function read(canary, live)
+  local all, err = live_rules(live)
+  if not all then return nil, err end
+  local rule, index = rules.weighted(all, canary)
+  local weights = {}
+  for _, arm in ipairs({ "primary", "canary" }) do
+    local ref, place
+    if rule then ref, place = rules.backend(rule, canary.names[arm]) end
+    local path = ("spec.rules[%d].backendRefs[%d].weight"):format((index or 1) - 1, (place or 1) - 1)
+    weights[arm], err = shape.weight(live, path, ref and ref.weight, ref and 1 or 0)
+    if not weights[arm] then return nil, err end
+  end
+  local routes, code
+  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary)
+  if not routes then return nil, err, code end
+  routes.mirrored = rules.is_mirrored(canary, rule)
+  return routes
+end
+
+local function update(canary, live, metadata)
+  local all, problem = live_rules(live)
+  if not all then return nil, problem end
+  local routes, err, code = read(canary, live)
+  if not routes and code ~= "NOT_FOUND" then return nil, err end
+  local want
+  want, err = spec(canary, all, routes or START)
+  if not want then return nil, err end
+  return owned.repair("route", canary, live, want, metadata)
+end
+
+--- Makes the HTTPRoute exist; weights and mirror already live are kept.
+function gatewayapi.prepare(canary, seen)
+  if #canary.service.gateway_refs == 0 then return nil, NO_PARENTS end
+  local metadata = owned.metadata(canary)
+  if seen.route then return update(canary, seen.route, metadata) end
+  local want, err = spec(canary, {}, START)
+  if not want then return nil, err end
+  return { owned.create("route", api(canary), KIND, canary.names.apex, want, metadata) }
+end
+
+local function not_ready(live, ref, condition)
+  local generation, observed = live.metadata.generation or 0, condition.observedGeneration or 0
+  if condition.type ~= "Accepted" or (condition.status == "True" and observed >= generation) then return nil end
+  return ("%s parent %s is not ready (status: %s, observed generation: %d, current generation: %d)"):format(
+    shape.title(live), ref.name, condition.status, observed, generation)
+end
+
+--- Why the gateways do not yet obey the newest generation, or nil. A gateway that reports nothing is not waited for.
+local function waiting(live)
+  for _, given in ipairs(object.at(live, "spec", "parentRefs") or {}) do
+    local ref = parent(given)
+    for _, status in ipairs(object.at(live, "status", "parents") or {}) do
+      local same = object.equal(parent(status.parentRef or {}), ref)
+      for _, condition in ipairs(same and status.conditions or {}) do
+        local why = not_ready(live, ref, condition)
+        if why then return why end
+      end
+    end
+  end
+end
+
+--- The live split, or nil and a message, also while a gateway has yet to accept the newest one.
+function gatewayapi.routes(canary, seen)
+  if not seen.route then return nil, shape.absent(canary, KIND) end
+  local why = rules.newest(canary) and waiting(seen.route)
+  if why then return nil, why end
+  local routes, err = read(canary, seen.route)
+  if not routes then return nil, err end
+  return routes
+end
+
+function gatewayapi.shift(canary, seen, routes)
+  if not seen.route then return nil, shape.absent(canary, KIND) end
+  local all, err = live_rules(seen.route)
+  if not all then return nil, err end
+  local want
+  want, err = rules.of(canary, all, routes)
+  if not want then return nil, err end
+  return owned.repair("route", canary, seen.route, { rules = want })
+end
+
+function gatewayapi.restore(canary, seen)
+  return owned.restore("route", canary, seen.route)
+end
+
+return gatewayapi
