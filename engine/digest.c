@@ -72,7 +72,7 @@ enum status digest_unbase64(const char *text, size_t len, unsigned char *out, si
     int six = sextet(text[i]);
     if (text[i] == '\n' || text[i] == '\r') continue;
     if (text[i] == '=') {
-      if (digits < 2 || padding == 2) return INVALID;
+      if (digits < 2) return INVALID;
       padding++;
       six = 0;
     } else if (six < 0 || padding) {

@@ -35,7 +35,8 @@ struct http_options {
   bool http1;                     /* writes: HTTP/1.1 (HTTP/2 of this libcurl was seen to lose bodies) */
   bool follow;                    /* follow up to 10 redirects, to http and https only */
   const struct http_tls *tls;
-  const char *proxy;              /* NULL: from the environment */
+  const char *proxy;              /* NULL: from the environment, for this machine none; "": none */
+  const char *connect_to;         /* "host:port:other:port": where that host really is; or NULL */
 };
 
 struct http_answer {
@@ -56,7 +57,8 @@ struct http *http_new(uv_loop_t *loop, struct reason *why);
 /* Cancels whatever is under way without a callback. Run the loop once more before closing it. */
 void http_free(struct http *http);
 
-/* `on_data` NULL collects the body for `on_done`. NULL with `why` when the options are wrong. */
+/* Everything in `options` is copied. `on_data` NULL collects the body for `on_done`. NULL with `why` when
+ * the options are wrong. */
 struct http_request *http_start(struct http *http, const struct http_options *options,
   http_data_cb *on_data, http_done_cb *on_done, void *data, struct reason *why);
 

@@ -1,7 +1,7 @@
 /* server.h - an HTTP/1.1 server on the loop: libmicrohttpd, driven through its epoll descriptor.
  *
  * Serves health and metrics of the engine, and the API of the embedded cluster. Read timeout 5 s for
- * a request, body at most 4 MiB, at most 512 connections. */
+ * a request (10 s however its bytes trickle), body at most 4 MiB, at most 512 connections. */
 #ifndef ENGINE_SERVER_H
 #define ENGINE_SERVER_H
 
@@ -27,7 +27,10 @@ typedef void server_cb(void *data, const struct server_request *request);
 struct server *server_new(uv_loop_t *loop, const char *address, int port, server_cb *on_request, void *data,
   struct reason *why);
 int server_port(const struct server *server);   /* the real one when 0 was asked for */
-void server_free(struct server *server);        /* closes every connection */
+
+/* Closes every connection; no callback fires any more, and no exchange is valid. Not from inside
+ * on_request. */
+void server_free(struct server *server);
 
 /* `headers`: "Name: value" lines ended by NULL, may be NULL. The body is copied. */
 void server_answer(struct server_exchange *x, int status, const char *const *headers, const char *body, size_t len);

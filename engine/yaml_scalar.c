@@ -1,6 +1,5 @@
 #include "yaml_scalar.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,10 +49,9 @@ static bool is_float(const char *s)
 
 static json_t *integer(const char *text, int base, const char *digits, struct reason *why)
 {
-  errno = 0;
-  unsigned long long size = strtoull(digits, NULL, base);
+  unsigned long long size = strtoull(digits, NULL, base); /* the largest there is when it is more */
   bool negative = *text == '-';
-  if (errno == ERANGE || size > (unsigned long long)INT64_MAX + negative) {
+  if (size > (unsigned long long)INT64_MAX + negative) {
     reason_set(why, INVALID, "integer too big");
     return NULL;
   }

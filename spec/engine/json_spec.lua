@@ -172,6 +172,11 @@ describe("json.encode", function()
     end)
   end
 
+  it("says what is wrong with a list that has holes", function()
+    assert.matches("neither a list", select(2, json.encode({ 1, nil, 3 })))
+    assert.matches("neither a list", select(2, json.encode(json.array({ [2] = 1 }))))
+  end)
+
   it("refuses a table that holds itself", function()
     local loop, list = {}, json.array()
     loop.again, list[1] = loop, list

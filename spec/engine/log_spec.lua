@@ -73,8 +73,9 @@ describe("log", function()
 
   it("replaces what is not UTF-8", function()
     T.log_to(path)
-    log.info("a\xff\xed\xa0\x80b")
-    assert.equal("a" .. ("\u{fffd}"):rep(4) .. "b", json.decode(written()).msg)
+    log.info("a\xff\xed\xa0\x80b\xc3(\xc0\xaf")
+    local bad = "\u{fffd}"
+    assert.equal("a" .. bad:rep(4) .. "b" .. bad .. "(" .. bad:rep(2), json.decode(written()).msg)
   end)
 
   it("cuts long messages and still writes a whole line", function()
@@ -87,8 +88,13 @@ describe("log", function()
 
   it("writes fields sorted by name", function()
     T.log_to(path)
-    log.info("x", { c = "3", a = "1", b = "2" })
-    assert.matches('"a":"1","b":"2","c":"3"}', written(), 1, true)
+    local fields, expected = {}, {}
+    for i = 1, 16 do
+      local name = string.char(96 + i)
+      fields[name], expected[i] = "v", ('"%s":"v"'):format(name)
+    end
+    log.info("x", fields)
+    assert.matches(table.concat(expected, ",") .. "}", written(), 1, true)
   end)
 
   it("raises on messages and fields of wrong types", function()
@@ -97,5 +103,8 @@ describe("log", function()
     assert.has_error(function() log.info("x", "y") end)
     assert.has_error(function() log.info("x", { a = 1 }) end)
     assert.has_error(function() log.info("x", { "a" }) end)
+    local many = {}
+    for i = 1, 17 do many["k" .. i] = "v" end
+    assert.has_error(function() log.info("x", many) end)
   end)
 end)

@@ -77,6 +77,7 @@ describe("yaml", function()
 
   it("reads a quoted << as a key", function()
     assert.equal('{"<<":{"a":1}}', one('"<<": {a: 1}'))
+    assert.equal('{"<<":{"a":1}}', one("!!str <<: {a: 1}"))
   end)
 
   it("obeys the tags of the core schema", function()
@@ -96,7 +97,7 @@ describe("yaml", function()
       ["hexadecimal past 64 bits"] = "0x8000000000000000", ["duplicate keys"] = "a: 1\nb: 2\na: 3\n",
       ["keys that are the same text"] = "1: a\n'1': b\n", ["a list as a key"] = "? [a]\n: 1\n", ["a null key"] = "~: 1",
       ["an unknown alias"] = "a: *x", ["an anchor that holds itself"] = "&a [*a]",
-      ["an unknown tag"] = "!x 1", ["a tag that does not fit"] = "!!int abc", ["merging a scalar"] = "<<: 1",
+      ["an unknown tag"] = "!x 1", ["a tag that does not fit"] = "!!int abc", ["a null of one NUL"] = '!!null "\\0"', ["merging a scalar"] = "<<: 1",
       ["merging a list of scalars"] = "<<: [1]",
       ["a cut flow"] = "a: [1", ["a tab as indentation"] = "a:\n\tb: 1\n", ["invalid UTF-8"] = "a: \xff",
       ["control characters"] = "a: \27[0m", ["a key with NUL"] = '"\\0": 1', ["UTF-16"] = "\xff\xfea\0:\0 \0001\0",
@@ -108,6 +109,7 @@ describe("yaml", function()
   it("says line and column of what it refuses", function()
     local _, message = refused("a: 1\nb: .nan\n")
     assert.equal("line 2, column 4: NaN and infinities have no JSON form", message)
+    assert.equal("line 1, column 1: real number overflow", select(2, refused("1e400")))
   end)
 
   it("reads 64 levels and refuses 65", function()
