@@ -31,9 +31,12 @@ typedef void kube_done_cb(void *data, const char *body, size_t len, const struct
 /* Reads kubeconfig (tokens, token files read again as they change, client certificates as data or
  * file, exec plugins run on the loop and cached until they expire) or the service account. */
 struct kube *kube_new(uv_loop_t *loop, struct http *http, const struct kube_options *options, struct reason *why);
+
+/* Cancels whatever is under way without a callback; not from inside one. */
 void kube_free(struct kube *kube);
 
-/* A 401 makes the credentials be read again once. Reads go over HTTP/2, writes over HTTP/1.1. */
+/* Everything in `call` is copied. A 401 makes the credentials be read again once. Reads go over HTTP/2,
+ * writes over HTTP/1.1. */
 struct kube_request *kube_start(struct kube *kube, const struct kube_call *call, kube_done_cb *on_done,
   void *data, struct reason *why);
 
@@ -41,9 +44,11 @@ struct kube_request *kube_start(struct kube *kube, const struct kube_call *call,
 struct kube_request *kube_stream(struct kube *kube, const char *path, const char *accept, long idle_ms,
   http_data_cb *on_data, kube_done_cb *on_done, void *data, struct reason *why);
 
+/* No callback follows; allowed inside its own callbacks. */
 void kube_cancel(struct kube_request *request);
 
-/* The server's URL, and counts since the start, for /metrics. */
+/* The server's URL (borrowed until the loop's next turn), and counts since the start, for /metrics: of
+ * requests sent, watches too, and of those that failed. */
 const char *kube_server(const struct kube *kube);
 struct kube_counts { unsigned long requests, errors; };
 struct kube_counts kube_counts(const struct kube *kube);

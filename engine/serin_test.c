@@ -2,12 +2,15 @@
  *
  * Runs FILE as the stock `lua` does (`arg`, `...`, a first line with # is skipped). What specs need
  * beyond the engine's own surface is the module `T`. */
+#include "engine.h"
 #include "lua_log.h"
+#include "lua_test.h"
 #include "modules.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +40,7 @@ static const luaL_Reg functions[] = {
 static int luaopen_T(lua_State *L)
 {
   luaL_newlib(L, functions);
+  lua_test_add(L);
   return 1;
 }
 
@@ -47,8 +51,8 @@ static int traceback(lua_State *L)
   return 1;
 }
 
-/* [] -> []: package.path, package.preload, the log */
-static void set_up(lua_State *L)
+/* log -> []: package.path, package.preload */
+static void set_up(lua_State *L, struct log *log)
 {
   luaL_openlibs(L);
   modules_preload(L);
@@ -59,19 +63,18 @@ static void set_up(lua_State *L)
   lua_getfield(L, -1, "path");
   lua_pushfstring(L, "./?.lua;./lua/?.lua;%s", lua_tostring(L, -1));
   lua_setfield(L, -3, "path");
-  struct log *log = lua_newuserdatauv(L, sizeof *log, 0);
-  *log = (struct log){ .level = LOG_ERROR, .fd = 2 };
+  lua_pushlightuserdata(L, log);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &log_slot);
   lua_log_set(L, log);
   lua_settop(L, 0);
 }
 
-/* argc, argv -> status; runs protected */
+/* argc, argv, log -> status; runs protected */
 static int run(lua_State *L)
 {
   int argc = (int)lua_tointeger(L, 1);
   char **argv = lua_touserdata(L, 2);
-  set_up(L);
+  set_up(L, lua_touserdata(L, 3));
   lua_createtable(L, argc, 1);
   for (int i = 0; i < argc; i++) {
     lua_pushstring(L, argv[i]);
@@ -96,13 +99,23 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: %s FILE [ARGUMENT...]\n", argv[0]);
     return 2;
   }
+  struct log log = { .level = LOG_ERROR, .fd = 2 };
+  struct reason why = { .code = OK };
+  signal(SIGPIPE, SIG_IGN);
   lua_State *L = luaL_newstate();
-  if (!L) return 1;
+  if (!L) return EXIT_FAILURE;
   *(void **)lua_getextraspace(L) = NULL; /* no job calls from here */
+  struct engine *engine = engine_new(L, &log, &why);
+  if (!engine) {
+    fprintf(stderr, "%s: %s\n", argv[0], why.text);
+    return EXIT_FAILURE;
+  }
   lua_pushcfunction(L, run);
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
-  bool failed = lua_pcall(L, 2, 1, 0) != LUA_OK || lua_tointeger(L, -1) != LUA_OK;
+  lua_pushlightuserdata(L, &log);
+  bool failed = lua_pcall(L, 3, 1, 0) != LUA_OK || lua_tointeger(L, -1) != LUA_OK;
+  engine_free(engine);
   lua_close(L);
   return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

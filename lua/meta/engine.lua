@@ -4,10 +4,12 @@
 engine = {}
 
 --- Starts watching and ticking. options: { kubeconfig =, master =, qps =, burst =, namespace = "" (all),
---- canary = { apiVersion =, kind = } (the kind that is scheduled), max_running = 64, port = 8080 | nil,
+--- canary = { apiVersion =, kind = } (the kind that is scheduled), max_running = 64,
+--- port = of health and metrics (0: any, see engine.stats; nil: none), log_level = "info", log_encoding = "json",
 --- tick = function(namespace, name, cause) -> seconds until due, or nil for "when something changes",
 --- forget = function(namespace, name), metrics = function() -> text }.
---- `tick` runs as a job, one at a time per object. `cause`: "start", "change", "due", "retry".
+--- `tick` runs as a job, one at a time per object. `cause`: "start", "change", "due", "retry". It may also return
+--- nil, message, CODE: the tick is repeated, after a conflict soon, when throttled as late as the server asked.
 --- An error in it is logged and the tick is tried again, with back-off, alone.
 --- Returns true or nil, message, CODE.
 ---@since 1
@@ -21,7 +23,9 @@ function engine.stop() end
 ---@since 1
 function engine.exit(code) end
 
---- { canaries =, running =, due_late = seconds, ticks =, requests =, request_errors =, synced = bool, kinds = {...} }
+--- { canaries =, running =, due_late = seconds, ticks =, tick_errors =, requests =, request_errors =, port =,
+--- cache_objects =, cache_bytes =, synced = bool, kinds = { { apiVersion =, kind =, state =, objects = }... } }.
+--- state: "syncing", "synced" or "absent".
 ---@since 1
 function engine.stats() end
 
