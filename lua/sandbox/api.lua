@@ -13,9 +13,12 @@ local fnv = require("util.fnv")
 local merge = require("util.merge")
 local rfc3339 = require("util.rfc3339")
 local defaults = require("sandbox.defaults")
+local definitions = require("sandbox.definitions")
 local door = require("sandbox.door")
 local kinds = require("sandbox.kinds")
 local listing = require("sandbox.listing")
+local removal = require("sandbox.removal")
+local shape = require("sandbox.shape")
 local store = require("sandbox.store")
 local updates = require("sandbox.updates")
 local validate = require("sandbox.validate")
@@ -27,7 +30,7 @@ local api_mt = { __index = api_methods }
 
 --- options: { now = function() -> seconds, history = number of changes a watch may catch up on }.
 function api.new(options)
-  return setmetatable({
+  local self = setmetatable({
     now = options.now,
     kinds = kinds.new(),
     store = store.new({ history = options.history }),
@@ -35,6 +38,8 @@ function api.new(options)
     issued = 0,
     addresses = 0,
   }, api_mt)
+  definitions.follow(self)
+  return self
 end
 
 local function resource_of(entry)
@@ -114,8 +119,7 @@ function api_methods:suffix()
 end
 
 local function name(self, entry, object)
-  local metadata = object.metadata or {}
-  object.metadata = metadata
+  local metadata = object.metadata
   if not metadata.name and metadata.generateName then metadata.name = metadata.generateName .. self:suffix() end
   if not entry.namespaced then
     metadata.namespace = nil
@@ -143,6 +147,9 @@ function api_methods:create(sent)
   local entry, message, code = self:entry(sent)
   if not entry then return nil, message, code end
   local object = updates.without_nulls(sent)
+  object.metadata = object.metadata or {}
+  local misshapen = shape.check(entry, object)
+  if misshapen then return nil, misshapen, "INVALID" end
   name(self, entry, object)
   object, message, code = admit(self, entry, object)
   if not object then return nil, message, code end
@@ -185,13 +192,15 @@ local function replace(self, entry, old, new)
     new.metadata.generation = (old.metadata.generation or 0) + 1
   end
   if new.metadata.deletionTimestamp and #(new.metadata.finalizers or {}) == 0 then
-    self:remove(entry, new)
+    removal.remove(self, entry, new)
     return new
   end
   return self.store:put(entry, new)
 end
 
 local function update(self, entry, old, wanted, subresource)
+  local misshapen = shape.check(entry, wanted)
+  if misshapen then return nil, misshapen, "INVALID" end
   local version = wanted.metadata.resourceVersion
   if version and version ~= old.metadata.resourceVersion then
     return nil, ('Operation cannot be fulfilled on %s "%s": the object has been modified; please apply your ' ..
@@ -204,12 +213,15 @@ local function update(self, entry, old, wanted, subresource)
   return replace(self, entry, old, new)
 end
 
---- A merge patch; metadata.resourceVersion in it is a precondition. options: { subresource = "status" }.
+--- A merge patch; metadata.resourceVersion in it is a precondition. options: { subresource = "status", apply =
+--- function(object) -> object | nil, message, CODE instead of the merge }.
 function api_methods:patch(ref, patch, options)
   local entry, old, code = existing(self, ref)
   if not entry then return nil, old, code end
-  local wanted = updates.merged(merge.copy(old), patch)
-  local object, message
+  local apply = options and options.apply or function(object) return updates.merged(object, patch) end
+  local wanted, message, refusal = apply(merge.copy(old))
+  if not wanted then return nil, message, refusal end
+  local object
   object, message, code = update(self, entry, old, wanted, options and options.subresource)
   if not object then return nil, message, code end
   return shown(object, ref)
@@ -238,30 +250,12 @@ function api_methods:set_status(object, status, annotations)
   if not merge.equal(old, new) then self.store:put(entry, new) end
 end
 
---- Takes an object away and, in the background, what it owned.
-function api_methods:remove(entry, last)
-  self.store:remove(entry, last)
-  for _, owned in ipairs(self.store:owned_by(last.metadata.uid)) do
-    local object = self.store:find(owned.entry, owned.namespace, owned.name)
-    local alive = false
-    for _, owner in ipairs(object and object.metadata.ownerReferences or {}) do
-      alive = alive or self.store.uids[owner.uid] ~= nil
-    end
-    if object and not alive then self:drop(owned.entry, object) end
-  end
-end
-
 --- Deletes a stored object: at once, or by a deletionTimestamp while finalizers hold it.
-function api_methods:drop(entry, object)
-  local last = merge.copy(object)
-  if #(object.metadata.finalizers or {}) == 0 then return self:remove(entry, last) end
-  if object.metadata.deletionTimestamp then return end
-  last.metadata.deletionTimestamp = self:time()
-  if last.metadata.generation then last.metadata.generation = last.metadata.generation + 1 end
-  self.store:put(entry, last)
+function api_methods:drop(entry, object, options)
+  removal.drop(self, entry, object, options)
 end
 
---- options: { resourceVersion =, uid = preconditions }. Returns the last state.
+--- options: { resourceVersion =, uid = preconditions, propagation = "Orphan" }. Returns the last state.
 function api_methods:delete(ref, options)
   local entry, object, code = existing(self, ref)
   if not entry then return nil, object, code end
@@ -272,7 +266,7 @@ function api_methods:delete(ref, options)
         object.metadata[key]), "CONFLICT"
     end
   end
-  self:drop(entry, object)
+  self:drop(entry, object, options)
   return shown(object, ref)
 end
 

@@ -35,7 +35,8 @@ local function by_tag(b, image)
   tell(b, errors and errors .. "%", latency)
 end
 
-local function hit(glob, text)
+--- Whether a glob with * and ? matches a whole text.
+function behaviour.hit(glob, text)
   local pattern = "^" .. glob:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
   return text:find(pattern) ~= nil
 end
@@ -52,7 +53,8 @@ function behaviour.of(pod, overrides)
   local annotations = pod.metadata.annotations or {}
   tell(b, annotations["sim/error-rate"], annotations["sim/latency"], annotations["sim/status"])
   for _, rule in ipairs(overrides or {}) do
-    if hit(rule.match, pod.metadata.namespace .. "/" .. pod.metadata.name) or hit(rule.match, container.image) then
+    if behaviour.hit(rule.match, pod.metadata.namespace .. "/" .. pod.metadata.name)
+      or behaviour.hit(rule.match, container.image) then
       b.errors, b.latency, b.status = rule.errors or b.errors, rule.latency or b.latency, rule.status or b.status
     end
   end

@@ -6,6 +6,7 @@ local fnv = require("util.fnv")
 local json = require("json")
 local merge = require("util.merge")
 local rfc3339 = require("util.rfc3339")
+local behaviour = require("sandbox.behaviour")
 local others = require("sandbox.other_workloads")
 local pods = require("sandbox.pods")
 local rollout = require("sandbox.rollout")
@@ -15,7 +16,9 @@ local controllers = {}
 local methods = {}
 local controllers_mt = { __index = methods }
 
-local KINDS = { ["apps/Deployment"] = "deployment", ["apps/DaemonSet"] = "daemonset", ["apps/StatefulSet"] = "statefulset" }
+local KINDS = {
+  ["apps/Deployment"] = "deployment", ["apps/DaemonSet"] = "daemonset", ["apps/StatefulSet"] = "statefulset",
+}
 
 --- options: { delay = seconds until a controller acts, start = seconds until a pod is ready, nodes = number }.
 function controllers.new(world, options)
@@ -25,8 +28,11 @@ function controllers.new(world, options)
     delay = options.delay or 0.1,
     start = options.start or 1,
     nodes = options.nodes or 3,
-    memory = {}, -- uid of a workload -> { generation, hash, current, revisions = { [hash] = number }, newest, births, born }
+    -- uid of a workload -> { generation, hash, current, template, revisions = { [hash] = number }, newest, births,
+    -- born }
+    memory = {},
     planned = {},
+    stuck = {}, -- globs on "namespace/pod"
     owned = {}, -- uid of a workload -> { [name] = pod }
   }, controllers_mt)
   self.api.store:subscribe(function(event) self:on_event(event) end)
@@ -106,6 +112,14 @@ local function make_ready(self, ref)
   if pod and not pods.is_ready(pod) then self.api:set_status(pod, pods.status(pod, true, self.api:time())) end
 end
 
+--- Whether pods like this one never become ready here (world:break_pods).
+function methods:is_stuck(pod)
+  for _, glob in ipairs(self.stuck) do
+    if behaviour.hit(glob, pod.metadata.namespace .. "/" .. pod.metadata.name) then return true end
+  end
+  return false
+end
+
 --- Starts one pod of a workload.
 function methods:start_pod(object, name, hash)
   local memory = memory_of(self, object)
@@ -116,7 +130,7 @@ function methods:start_pod(object, name, hash)
   memory.born[name] = memory.births
   self.api:seed(pod)
   local delay = pods.start_delay(pod, self.start)
-  if not delay then return end
+  if not delay or self:is_stuck(pod) then return end
   local ref = { apiVersion = "v1", kind = "Pod", namespace = pod.metadata.namespace, name = name }
   self.world:at(self.world.now + delay, function()
     make_ready(self, ref)
@@ -127,6 +141,14 @@ end
 
 function methods:stop_pod(pod)
   self.api:drop(self.api:entry(pod), pod)
+end
+
+--- `object` with the template that its revision was made of: a paused one keeps it while the object's changes.
+local function of_revision(object, template)
+  if object.spec.template == template then return object end
+  local out = merge.copy(object)
+  out.spec.template = template
+  return out
 end
 
 local function carry_out(self, object, plan, hash)
@@ -164,7 +186,7 @@ local function timed_out(self, object)
   local current = rollout.condition(object.status.conditions or {}, "Progressing")
   local since = current and rfc3339.parse(current.lastUpdateTime)
   local deadline = object.spec.progressDeadlineSeconds
-  if not since or not deadline or current.reason == "NewReplicaSetAvailable" then return false end
+  if not since or not deadline or object.spec.paused or current.reason == "NewReplicaSetAvailable" then return false end
   local left = since + deadline - self.world.now
   if left >= 0 then
     self:plan("Deployment", object.metadata.namespace, object.metadata.name, math.floor(left) + 1)
@@ -180,7 +202,9 @@ function methods:deployment(object)
   else
     object = note_revision(self, object, memory, hash)
   end
-  carry_out(self, object, rollout.plan(object.spec, self:family(object), hash), hash)
+  if not object.spec.paused or not memory.template then memory.template = object.spec.template end
+  local plan = rollout.plan(object.spec, self:family(object), hash)
+  carry_out(self, of_revision(object, memory.template), plan, hash)
   local status = rollout.status(object.spec, self:family(object), object.status or {}, {
     now = self.api:time(), generation = object.metadata.generation, hash = hash,
     set = object.metadata.name .. "-" .. hash, timed_out = timed_out(self, object),

@@ -20,7 +20,8 @@ local TEXTS = {
 --- A fault as { code =, message =, kind = "reset"|"truncate"|"silence"|nil, retry_after = }.
 function door.normal(fault)
   if type(fault) == "table" then
-    return { code = fault.code, message = fault.message or TEXTS[fault.code] or fault.code, retry_after = fault.retry_after }
+    local message = fault.message or TEXTS[fault.code] or fault.code
+    return { code = fault.code, message = message, retry_after = fault.retry_after }
   end
   local broken = BROKEN[fault]
   if broken then return { code = broken[1], message = broken[2], kind = fault } end
@@ -50,6 +51,15 @@ function door.pass(api, call)
   local is = door.normal(after)
   call.code = is.code
   return nil, is.message, is.code, is
+end
+
+--- Notes a request to what is not the API, { method =, url =, body =, headers = }. Returns nil, or the fault that
+--- world.http_fault(request) lets it meet.
+function door.outside(world, seen)
+  seen.time, seen.n = world.now, #world.requests + 1
+  world.requests[seen.n] = seen
+  local fault = world.http_fault and world.http_fault(seen)
+  return fault and door.normal(fault) or nil
 end
 
 --- A well-formed answer that is about something else.

@@ -2,7 +2,7 @@
 
 local kinds = {}
 
--- apiVersion, kind, plural, short names ("-": none), traits:
+-- apiVersion and further served versions, kind, plural, short name ("-": none), traits:
 --   cluster     not namespaced
 --   plain       no status subresource
 --   unversioned metadata.generation is not kept
@@ -20,20 +20,21 @@ coordination.k8s.io/v1 Lease leases - plain,unversioned
 apps/v1 Deployment deployments deploy -
 apps/v1 DaemonSet daemonsets ds -
 apps/v1 StatefulSet statefulsets sts -
+apps/v1 ReplicaSet replicasets rs -
 autoscaling/v2 HorizontalPodAutoscaler horizontalpodautoscalers hpa unversioned
 networking.k8s.io/v1 Ingress ingresses ing -
 apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions crd cluster
 flagger.app/v1beta1 Canary canaries canary -
 flagger.app/v1beta1 MetricTemplate metrictemplates - -
 flagger.app/v1beta1 AlertProvider alertproviders - -
-networking.istio.io/v1 VirtualService virtualservices vs -
-networking.istio.io/v1 DestinationRule destinationrules dr -
-gateway.networking.k8s.io/v1 HTTPRoute httproutes - -
-gateway.networking.k8s.io/v1 Gateway gateways gtw -
+networking.istio.io/v1,v1beta1,v1alpha3 VirtualService virtualservices vs -
+networking.istio.io/v1,v1beta1,v1alpha3 DestinationRule destinationrules dr -
+gateway.networking.k8s.io/v1,v1beta1 HTTPRoute httproutes - -
+gateway.networking.k8s.io/v1,v1beta1 Gateway gateways gtw -
 traefik.io/v1alpha1 TraefikService traefikservices - -
 traefik.io/v1alpha1 IngressRoute ingressroutes - -
 projectcontour.io/v1 HTTPProxy httpproxies - -
-split.smi-spec.io/v1alpha1 TrafficSplit trafficsplits ts -
+split.smi-spec.io/v1alpha1,v1alpha2,v1alpha3 TrafficSplit trafficsplits ts -
 appmesh.k8s.aws/v1beta2 VirtualNode virtualnodes - -
 appmesh.k8s.aws/v1beta2 VirtualRouter virtualrouters - -
 appmesh.k8s.aws/v1beta2 VirtualService virtualservices - -
@@ -51,6 +52,12 @@ function kinds.split(api_version)
   local group, version = api_version:match("^([^/]+)/(.+)$")
   if group then return group, version end
   return "", api_version
+end
+
+--- Whether API servers know the kind without a CustomResourceDefinition.
+function kinds.is_compiled(entry)
+  local group = entry.group
+  return not group:find(".", 1, true) or (group:find("%.k8s%.io$") ~= nil and group ~= "gateway.networking.k8s.io")
 end
 
 --- The plural that a kind most likely has.
@@ -130,15 +137,16 @@ end
 function kinds.new()
   local registry = setmetatable({ by_id = {}, order = {}, missing = {} }, registry_mt)
   for line in BUILTIN:gmatch("[^\n]+") do
-    local api_version, kind, plural, short, traits = line:match("^(%S+) (%S+) (%S+) (%S+) (%S+)$")
+    local api_version, also, kind, plural, short, traits = line:match("^([^ ,]+)(%S*) (%S+) (%S+) (%S+) (%S+)$")
     traits = traits_of(traits)
-    registry:add(api_version, kind, {
+    local entry = registry:add(api_version, kind, {
       plural = plural,
       short = short ~= "-" and short or nil,
       namespaced = not traits.cluster,
       status = not traits.plain,
       generation = not traits.unversioned,
     })
+    for version in also:gmatch("[^,]+") do entry.versions[version] = true end
   end
   return registry
 end

@@ -23,7 +23,8 @@ local function status_of(pod, ready, now)
   local reason = not ready and (pod.metadata.annotations or {})["sim/ready"] == "false" and "ImagePullBackOff" or nil
   local statuses = json.array()
   for index, container in ipairs(pod.spec.containers or {}) do
-    local state = ready and { running = { startedAt = now } } or { waiting = { reason = reason or "ContainerCreating" } }
+    local waiting = { waiting = { reason = reason or "ContainerCreating" } }
+    local state = ready and { running = { startedAt = now } } or waiting
     statuses[index] = { name = container.name, image = container.image, ready = ready, restartCount = 0, state = state,
       started = ready }
   end

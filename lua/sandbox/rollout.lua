@@ -145,8 +145,8 @@ local function progressing_condition(spec, old, new, set, timed_out)
       message = name .. " has successfully progressed." }
   end
   if has_progressed(old, new) then
-    return { type = "Progressing", status = "True", reason = "ReplicaSetUpdated", message = name .. " is progressing." },
-      true
+    return { type = "Progressing", status = "True", reason = "ReplicaSetUpdated",
+      message = name .. " is progressing." }, true
   end
   local may_time_out = current and current.reason ~= "NewReplicaSetAvailable"
   if may_time_out and (timed_out or current.reason == "ProgressDeadlineExceeded") then

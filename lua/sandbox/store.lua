@@ -3,8 +3,6 @@
 -- A stored object is never changed: a write puts a new table in its place. So the
 -- history and readers inside the sandbox may hold references.
 
-local json = require("json")
-
 local store = {}
 
 local store_methods = {}
@@ -16,8 +14,9 @@ function store.new(options)
     version = 0,
     floor = 0, -- the newest version that is no longer in the history
     keep = options.history or 2000,
-    objects = {},
-    sorted = {},
+    objects = {}, -- id of a kind -> { [namespace "/" name] = object }
+    spaces = {}, -- id of a kind -> { [namespace] = { [name] = object } }
+    sorted = {}, -- id of a kind or id and namespace -> objects in order; made when asked for
     dependents = {}, -- uid of an owner -> { [key of an object] = { entry, namespace, name } }
     uids = {},
     history = {},
@@ -37,22 +36,38 @@ function store_methods:find(entry, namespace, name)
   return all and all[key_of(entry.namespaced and namespace or nil, name)]
 end
 
---- The stored objects of a kind in the order of their keys (in one namespace, if given).
-function store_methods:all(entry, namespace)
-  local objects = self.objects[entry.id] or {}
-  local keys = self.sorted[entry.id]
-  if not keys then
-    keys = {}
-    for key in pairs(objects) do keys[#keys + 1] = key end
-    table.sort(keys)
-    self.sorted[entry.id] = keys
-  end
-  local out = json.array()
-  for _, key in ipairs(keys) do
-    local object = objects[key]
-    if not namespace or namespace == "" or object.metadata.namespace == namespace then out[#out + 1] = object end
-  end
+local function in_order(objects)
+  local keys, out = {}, {}
+  for key in pairs(objects) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for index, key in ipairs(keys) do out[index] = objects[key] end
   return out
+end
+
+--- The stored objects of a kind in the order of their keys (in one namespace, if given); not to be changed.
+function store_methods:all(entry, namespace)
+  local some = namespace and namespace ~= "" and entry.namespaced
+  local id = some and entry.id .. " " .. namespace or entry.id
+  if not self.sorted[id] then
+    local objects = self.objects[entry.id]
+    if some then objects = (self.spaces[entry.id] or {})[namespace] end
+    self.sorted[id] = in_order(objects or {})
+  end
+  return self.sorted[id]
+end
+
+--- Sets or (nil) takes away one object in the tables. Returns what was there.
+local function place(self, entry, metadata, object)
+  local id, space = entry.id, entry.namespaced and metadata.namespace or ""
+  local key = key_of(entry.namespaced and metadata.namespace or nil, metadata.name)
+  self.objects[id] = self.objects[id] or {}
+  self.spaces[id] = self.spaces[id] or {}
+  self.spaces[id][space] = self.spaces[id][space] or {}
+  local old = self.objects[id][key]
+  self.objects[id][key] = object
+  self.spaces[id][space][metadata.name] = object
+  self.sorted[id], self.sorted[id .. " " .. space] = nil, nil
+  return old
 end
 
 local function each_owner(object, visit)
@@ -61,8 +76,9 @@ local function each_owner(object, visit)
   end
 end
 
-local function index_owners(self, entry, key, old, new)
-  local id = entry.id .. " " .. key
+local function index_owners(self, entry, old, new)
+  local metadata = (new or old).metadata
+  local id = entry.id .. " " .. key_of(metadata.namespace, metadata.name)
   if old then
     each_owner(old, function(uid)
       if self.dependents[uid] then self.dependents[uid][id] = nil end
@@ -93,16 +109,11 @@ end
 
 --- Stores `object` under a new resourceVersion and tells the watchers.
 function store_methods:put(entry, object)
-  local key = key_of(entry.namespaced and object.metadata.namespace or nil, object.metadata.name)
-  local all = self.objects[entry.id] or {}
-  self.objects[entry.id] = all
-  local old = all[key]
   self.version = self.version + 1
   object.metadata.resourceVersion = tostring(self.version)
-  all[key] = object
-  if not old then self.sorted[entry.id] = nil end
+  local old = place(self, entry, object.metadata, object)
   self.uids[object.metadata.uid] = true
-  index_owners(self, entry, key, old, object)
+  index_owners(self, entry, old, object)
   commit(self, { type = old and "MODIFIED" or "ADDED", entry = entry, object = object, old = old,
     version = self.version })
   return object
@@ -110,14 +121,11 @@ end
 
 --- Takes an object away; `last` is its last state, which carries the version of the removal.
 function store_methods:remove(entry, last)
-  local key = key_of(entry.namespaced and last.metadata.namespace or nil, last.metadata.name)
-  local old = self.objects[entry.id][key]
-  self.objects[entry.id][key] = nil
-  self.sorted[entry.id] = nil
+  local old = place(self, entry, last.metadata, nil)
   self.version = self.version + 1
   last.metadata.resourceVersion = tostring(self.version)
   self.uids[last.metadata.uid] = nil
-  index_owners(self, entry, key, old, nil)
+  index_owners(self, entry, old, nil)
   commit(self, { type = "DELETED", entry = entry, object = last, old = old, version = self.version })
 end
 

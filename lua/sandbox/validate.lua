@@ -39,7 +39,8 @@ local function analysis(errors, a)
     end
   end
   if type(a.interval) == "string" and not a.interval:find("^[0-9]+[ms]") then
-    errors[#errors + 1] = ('spec.analysis.interval: Invalid value: "%s": should match \'^[0-9]+(m|s)\''):format(a.interval)
+    errors[#errors + 1] = ('spec.analysis.interval: Invalid value: "%s": in body should match \'^[0-9]+(m|s)\'')
+      :format(a.interval)
   end
   for index, metric in ipairs(a.metrics or {}) do
     required(errors, ("spec.analysis.metrics[%d]"):format(index - 1), metric, { "name" })
@@ -115,7 +116,22 @@ local function http_route(errors, object)
   end
 end
 
+local function definition(errors, object)
+  local spec = object.spec
+  required(errors, "spec", spec, { "group", "names", "scope", "versions" })
+  if type(spec.names) == "table" then required(errors, "spec.names", spec.names, { "kind", "plural" }) end
+  for index, version in ipairs(spec.versions or {}) do
+    required(errors, ("spec.versions[%d]"):format(index - 1), version, { "name" })
+  end
+  local name = ("%s.%s"):format(type(spec.names) == "table" and spec.names.plural or "", spec.group)
+  if #errors == 0 and object.metadata.name ~= name then
+    errors[#errors + 1] = ('metadata.name: Invalid value: "%s": must be spec.names.plural+"."+spec.group')
+      :format(object.metadata.name)
+  end
+end
+
 local BY_ID = {
+  ["apiextensions.k8s.io/CustomResourceDefinition"] = definition,
   ["flagger.app/Canary"] = canary,
   ["flagger.app/MetricTemplate"] = function(errors, object)
     required(errors, "spec", object.spec, { "provider", "query" })

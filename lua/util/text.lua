@@ -2,11 +2,12 @@
 
 local text = {}
 
---- Exponent form, as C prints it, to plain digits where Go prints plain digits.
+local PLAIN_FROM, PLAIN_BELOW = -4, 6 -- Go prints other exponents as such
+
 local function plain(scientific)
   local sign, mantissa, exponent = scientific:match("^(-?)([%d.]+)e([+-]%d+)$")
   exponent = tonumber(exponent)
-  if exponent < -4 or exponent >= 21 then return scientific end
+  if exponent < PLAIN_FROM or exponent >= PLAIN_BELOW then return scientific end
   local whole, fraction = mantissa:match("^(%d+)%.?(%d*)$")
   if exponent < 0 then return sign .. "0." .. ("0"):rep(-exponent - 1) .. whole .. fraction end
   local digits = fraction .. ("0"):rep(exponent - #fraction)
@@ -14,7 +15,8 @@ local function plain(scientific)
   return sign .. whole .. digits:sub(1, exponent) .. (rest ~= "" and "." .. rest or "")
 end
 
---- The shortest decimal that reads back as `number`, as Go's %v prints it: `99`, `99.5`, `1e+21`.
+--- The shortest decimal that reads back as `number`, as Go's %v prints it: `99`, `99.5`, `1e+06`.
+--- An integer keeps all its digits.
 function text.shortest(number)
   if number ~= number then return "NaN" end
   if number == math.huge then return "+Inf" end
