@@ -2,25 +2,54 @@
 
 local main = {}
 
-local VERBS = { run = true, demo = true, version = true, sandbox = true }
+-- A verb is a file in lua/cli/.
+local VERBS = {
+  { "run", "work on the Canaries of a cluster; serin run -help lists its flags" },
+  { "demo", "a release and a rollback on the embedded cluster" },
+  { "version", "which program this is; --output json for scripts" },
+  { "help", "this text" },
+}
 
-local function usage()
-  io.stderr:write("usage: serin run [flags] | demo | sandbox | version   (serin run -help lists the flags)\n")
+--- What `serin help` prints.
+function main.usage()
+  local out = { "usage: serin COMMAND, or serin -FLAG... for serin run -FLAG...", "" }
+  for _, verb in ipairs(VERBS) do out[#out + 1] = ("  %-9s %s"):format(verb[1], verb[2]) end
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function is_verb(word)
+  for _, verb in ipairs(VERBS) do
+    if verb[1] == word then return true end
+  end
+  return false
+end
+
+local function misused(err, text)
+  err:write(text, main.usage())
   return 2
 end
 
 --- The command line. Returns an exit code, or nil when the loop shall run until engine.exit.
 --- Arguments that begin with a flag mean `run`, so that Flagger's manifests start Serin unchanged.
-function main.cli(argv)
-  local verb = argv[1]
-  if verb == nil then return usage() end
-  local rest = { table.unpack(argv, 2) }
-  if verb:sub(1, 1) == "-" then verb, rest = "run", argv end
-  if not VERBS[verb] then
-    io.stderr:write(("serin: unknown command %s\n"):format(verb))
-    return usage()
+--- @param streams table?  out, err: where to write; the process' own when the host calls
+function main.cli(argv, streams)
+  local verb, rest = argv[1], { table.unpack(argv, 2) }
+  if not streams then
+    require("util.strict").on(_G)
+    streams = { out = io.stdout, err = io.stderr }
   end
-  return require("cli." .. verb).run(rest)
+  if verb == nil then return misused(streams.err, "") end
+  if verb == "help" or verb == "--help" then
+    streams.out:write(main.usage())
+    return 0
+  end
+  if verb:sub(1, 1) == "-" then verb, rest = "run", { table.unpack(argv) } end
+  if not is_verb(verb) then
+    local close = require("util.nearest").of(verb, { "run", "demo", "version", "help" })
+    local hint = close and (" (did you mean %s?)"):format(close) or ""
+    return misused(streams.err, ("serin: unknown command %q%s\n"):format(verb, hint))
+  end
+  return require("cli." .. verb).run(rest, streams)
 end
 
 --- A counter in base 36 behind the time in microseconds: event names that never repeat.
@@ -34,7 +63,8 @@ end
 
 --- The doors of the lifecycle to the world.
 --- @param settings table  the parsed flags (cli.flags)
-function main.host(settings)
+--- @param exported table  the registry of series (exported.new)
+function main.host(settings, exported)
   local clock, digest, engine = require("clock"), require("digest"), require("engine")
   local memories = {}
   return {
@@ -42,7 +72,7 @@ function main.host(settings)
     http = require("http"),
     clock = clock,
     log = require("log"),
-    metrics = require("canary.gauges").new(require("exported")),
+    metrics = require("canary.gauges").new(exported),
     settings = settings,
     random = digest.random,
     unique = unique_names(clock),
@@ -61,15 +91,20 @@ end
 --- @param options table   what engine.start takes beside the callbacks
 function main.start(settings, options)
   local tick = require("canary.tick")
-  local host = main.host(settings)
+  local exported = require("exported").new()
+  local host = main.host(settings, exported)
+  host.metrics.info(require("build").version, settings.mesh_provider)
   require("kube").kinds(require("kube.kinds"))
   options.canary = { apiVersion = "flagger.app/v1beta1", kind = "Canary" }
-  options.tick = function(namespace, name) return tick.run(host, namespace, name) end
+  options.tick = function(namespace, name)
+    host.metrics.seen(namespace, name)
+    return tick.run(host, namespace, name)
+  end
   options.forget = function(namespace, name)
     host.metrics.forget(namespace, name)
     host.forget(namespace, name)
   end
-  options.metrics = function() return require("exported").render() end
+  options.metrics = function() return exported:render() end
   return require("engine").start(options)
 end
 

@@ -136,6 +136,7 @@ end
 
 --- The check of this interval and what follows from it.
 function advance.step(ctx)
+  ctx.analysed = true
   local passed, results = check(ctx)
   ctx.checks = passed and "passed" or "failed"
   local failed = (ctx.status.failedChecks or 0) + (passed and 0 or 1)

@@ -15,46 +15,92 @@ local function result_labels(canary)
   return labels
 end
 
+--- Drops every series of a target.
+local function drop(exported, namespace, target)
+  exported:remove({ name = target, namespace = namespace })
+  exported:remove({ workload = target, namespace = namespace })
+  exported:remove({ workload = target .. "-primary", namespace = namespace })
+end
+
 --- The gauges of one process over a registry (exported.lua).
 function gauges.new(exported)
-  local out, targets = {}, {}
+  local out = {}
+  local targets = {} -- "namespace/name" of a Canary -> its target, false while that is unknown
+  local totals = {}  -- namespace -> how many Canaries
+
+  local function add_total(namespace, n)
+    totals[namespace] = (totals[namespace] or 0) + n
+    if totals[namespace] > 0 then
+      exported:set("flagger_canary_total", { namespace = namespace }, totals[namespace])
+    else
+      totals[namespace] = nil
+      exported:remove({ namespace = namespace })
+    end
+  end
+
+  --- COMPAT: which program, and the router of Canaries that name none.
+  function out.info(version, mesh_provider)
+    exported:set("flagger_info", { version = version, mesh_provider = mesh_provider }, 1)
+  end
+
+  --- A Canary is there, whatever its state.
+  function out.seen(namespace, name)
+    local key = namespace .. "/" .. name
+    if targets[key] ~= nil then return end
+    targets[key] = false
+    add_total(namespace, 1)
+  end
+
+  --- The series of a target that its Canary no longer names go.
+  local function remember(canary)
+    out.seen(canary.namespace, canary.name)
+    local key, name = canary.namespace .. "/" .. canary.name, canary.target.name
+    local before = targets[key]
+    if before and before ~= name then drop(exported, canary.namespace, before) end
+    targets[key] = name
+  end
 
   function out.phase(canary, name)
-    targets[canary.namespace .. "/" .. canary.name] = canary.target.name
-    exported.set("flagger_canary_status", target_labels(canary), STATUS[name] or 1)
+    remember(canary)
+    exported:set("flagger_canary_status", target_labels(canary), STATUS[name] or 1)
   end
 
   function out.weights(canary, routes)
-    targets[canary.namespace .. "/" .. canary.name] = canary.target.name
+    remember(canary)
     local name, namespace = canary.target.name, canary.namespace
-    exported.set("flagger_canary_weight", { workload = name .. "-primary", namespace = namespace }, routes.primary)
-    exported.set("flagger_canary_weight", { workload = name, namespace = namespace }, routes.canary)
+    exported:set("flagger_canary_weight", { workload = name .. "-primary", namespace = namespace }, routes.primary)
+    exported:set("flagger_canary_weight", { workload = name, namespace = namespace }, routes.canary)
   end
 
   function out.check(canary, metric, value)
     local labels = target_labels(canary)
     labels.metric = metric
-    exported.set("flagger_canary_metric_analysis", labels, value)
+    exported:set("flagger_canary_metric_analysis", labels, value)
+  end
+
+  --- A tick that analysed took `seconds`.
+  function out.analysed(canary, seconds)
+    exported:observe("flagger_canary_duration_seconds", target_labels(canary), seconds)
   end
 
   function out.succeeded(canary)
-    exported.count("flagger_canary_successes_total", result_labels(canary), 1)
-    exported.count("serin_promotions_total", target_labels(canary), 1)
+    exported:count("flagger_canary_successes_total", result_labels(canary), 1)
+    exported:count("serin_promotions_total", target_labels(canary), 1)
   end
 
   function out.failed(canary)
-    exported.count("flagger_canary_failures_total", result_labels(canary), 1)
-    exported.count("serin_rollbacks_total", target_labels(canary), 1)
+    exported:count("flagger_canary_failures_total", result_labels(canary), 1)
+    exported:count("serin_rollbacks_total", target_labels(canary), 1)
   end
 
-  --- Drops every series of a Canary that is gone.
+  --- A Canary is gone, and with it every series of its target.
   function out.forget(namespace, name)
-    local target = targets[namespace .. "/" .. name]
-    targets[namespace .. "/" .. name] = nil
-    if not target then return end
-    exported.remove({ name = target, namespace = namespace })
-    exported.remove({ workload = target, namespace = namespace })
-    exported.remove({ workload = target .. "-primary", namespace = namespace })
+    local key = namespace .. "/" .. name
+    local target = targets[key]
+    if target == nil then return end
+    targets[key] = nil
+    if target then drop(exported, namespace, target) end
+    add_total(namespace, -1)
   end
 
   return out

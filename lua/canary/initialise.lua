@@ -13,7 +13,7 @@ local function initial(ctx) return phase.initial(ctx.status.phase or "") end
 
 --- Marks a Canary that nobody has looked at yet.
 function initialise.begin(ctx)
-  if ctx.status.conditions then return nil end
+  if (ctx.status.phase or "") ~= "" then return nil end
   return status.enter(ctx, "Initializing", { canaryWeight = 0, failedChecks = 0, iterations = 0 })
 end
 

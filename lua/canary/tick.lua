@@ -4,6 +4,7 @@
 -- the cluster, so a tick may be run again from its start at any time.
 
 local advance = require("canary.advance")
+local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local notify = require("canary.notify")
@@ -30,12 +31,11 @@ local function suspended(ctx)
   return {}
 end
 
-local function solved(ctx) return status.clear(ctx) end
-
 -- Each takes the context and returns nil to go on, or a stop (canary.cluster).
 tick.steps = {
   finalise.run,
   read,
+  confined.check,
   rivals.check,
   suspended,
   initialise.begin,
@@ -51,7 +51,6 @@ tick.steps = {
   observe.apex,
   observe.route,
   initialise.take_over,
-  solved,
   observe.routes,
   release.adopt,
   release.repair_primary,
@@ -69,12 +68,29 @@ tick.steps = {
 }
 
 --- A problem is shown on the Canary once; the tick runs again when something it looked at changes.
-local function show_problem(ctx, stop)
+local function show_problem(ctx, stop, at)
+  ctx.memory.stalled_at = at
   if status.says(ctx, stop.reason, stop.problem) then return {} end
   local failure = status.stall(ctx, stop.reason, stop.problem)
   if failure then return failure end
   notify.warning(ctx, stop.problem)
   return {}
+end
+
+--- It is taken back by a tick that comes at least as far as the one that met it.
+local function problem_solved(ctx, at)
+  if not ctx.canary or at < (ctx.memory.stalled_at or 0) then return nil end
+  ctx.memory.stalled_at = nil
+  return status.clear(ctx)
+end
+
+--- Walks the steps. Returns the stop, and how far it came.
+local function walk(ctx)
+  for at, step in ipairs(tick.steps) do
+    local stop = step(ctx)
+    if stop then return stop, at end
+  end
+  return {}, #tick.steps
 end
 
 local RECHECK = 60 -- seconds until an unsolved problem is looked at again although nothing seems to have changed
@@ -83,6 +99,7 @@ local RECHECK = 60 -- seconds until an unsolved problem is looked at again altho
 --- or nil, message, CODE when a request failed and the tick has to be repeated.
 --- @param host table  kube, http, clock, log, metrics, settings, random, unique, spawn, memory
 function tick.run(host, namespace, name)
+  local began = host.clock.monotonic()
   local object, message, code = host.kube.get({
     apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = namespace, name = name })
   if not object then
@@ -95,18 +112,16 @@ function tick.run(host, namespace, name)
     object = object, status = object.status or {}, now = host.clock.now(), events = {},
     memory = host.memory(namespace, name),
   }
-  local stop
-  for _, step in ipairs(tick.steps) do
-    stop = step(ctx)
-    if stop then break end
-  end
-  stop = stop or {}
+  local stop, at = walk(ctx)
   if stop.problem then
-    stop = show_problem(ctx, stop)
+    stop = show_problem(ctx, stop, at)
     stop.after = stop.after or RECHECK
+  elseif not stop.fail then
+    stop = problem_solved(ctx, at) or stop
   end
   if stop.fail then return nil, stop.fail, stop.code end
   notify.flush(ctx)
+  if ctx.analysed then host.metrics.analysed(ctx.canary, host.clock.monotonic() - began) end
   return stop.after
 end
 

@@ -1,176 +1,142 @@
 --- `serin demo`: a good revision is promoted and a bad one rolled back, on the embedded cluster.
 --
--- Everything but the cluster is the engine itself: it speaks HTTP to the embedded API server, on loopback,
--- at an accelerated clock.
+-- Everything but the cluster is the engine itself: it speaks HTTP to the embedded API server, on loopback, at an
+-- accelerated clock.
 
-local screen = require("cli.screen")
+local kubeconfig = require("cli.kubeconfig")
+local story = require("cli.story")
+local teller = require("cli.teller")
 
 local demo = {}
 
-local RATE = 20         -- virtual seconds in one of ours
-local LIMIT = 1200      -- virtual seconds after which the demo has failed
-local GOOD, BAD = "podinfo:6.0.1", "podinfo:6.0.2-err10"
+local SPEED = 12   -- seconds of the demo's time in one of ours
+local LIMIT = 600  -- seconds of the demo's time after which it has failed
+local LOOK = 0.1   -- seconds of ours between looks
 
-local MANIFESTS = [[
-apiVersion: v1
-kind: Namespace
-metadata: {name: demo}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: podinfo, namespace: demo, labels: {app: podinfo}}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: podinfo}}
-  template:
-    metadata: {labels: {app: podinfo}, annotations: {sim/start-delay: 3s}}
-    spec:
-      containers: [{name: podinfo, image: "podinfo:6.0.0", ports: [{name: http, containerPort: 9898}]}]
----
-apiVersion: flagger.app/v1beta1
-kind: Canary
-metadata: {name: podinfo, namespace: demo}
-spec:
-  provider: traefik
-  targetRef: {apiVersion: apps/v1, kind: Deployment, name: podinfo}
-  progressDeadlineSeconds: 60
-  service: {port: 80, targetPort: http}
-  analysis:
-    interval: 10s
-    threshold: 3
-    maxWeight: 50
-    stepWeight: 10
-    metrics:
-    - {name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}
-    - {name: request-duration, thresholdRange: {max: 500}, interval: 30s}
+local USAGE = [[
+usage: serin demo [--output text|json] [--speed N]
+
+A good revision is promoted and a bad one rolled back, on the embedded cluster. The exit code is 0 if that came about.
+  --output json   one JSON object per line, the last one is the verdict
+  --speed N       how many times faster than the wall's its time passes, 1 to 50 (default 12)
 ]]
 
-local function kubeconfig(port)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(([[
-apiVersion: v1
-kind: Config
-clusters: [{name: demo, cluster: {server: "http://127.0.0.1:%d"}}]
-users: [{name: demo, user: {token: demo}}]
-contexts: [{name: demo, context: {cluster: demo, user: demo}}]
-current-context: demo
-]]):format(port))
-  file:close()
-  return path
+--- { output = "text"|"json", speed =, help = } of a command line, or nil and what is wrong with it.
+function demo.parse(args)
+  local options, index = { output = "text", speed = SPEED }, 1
+  while args[index] do
+    local name, equals, value = args[index]:match("^%-%-?([%a]+)(=?)(.*)$")
+    if name == "h" or name == "help" then return { help = true } end
+    if name == "o" then name = "output" end
+    if name ~= "output" and name ~= "speed" then return nil, ("unknown argument %q"):format(args[index]) end
+    if equals == "" then index, value = index + 1, args[index + 1] end
+    options[name], index = value, index + 1
+    if value == nil then return nil, ("--%s: expected a value"):format(name) end
+  end
+  if options.output ~= "text" and options.output ~= "json" then
+    return nil, ("--output: expected text or json, found %q"):format(options.output)
+  end
+  local speed = tonumber(options.speed)
+  if not speed or not (speed >= 1 and speed <= 50) then
+    return nil, ("--speed: expected a number from 1 to 50, found %q"):format(options.speed)
+  end
+  options.speed = speed
+  return options
 end
 
-local function settings(port)
-  return require("cli.flags").settings({ "-metrics-server=http://127.0.0.1:" .. port, "-log-level=error",
-    "-mesh-provider=traefik" }, function() end)
+--- How many columns the terminal behind `out` has; nil when there is none.
+local function columns_of(out)
+  if out ~= io.stdout or os.getenv("TERM") == "dumb" or not os.execute("test -t 1") then return nil end
+  local pipe = io.popen("stty size 2>/dev/null </dev/tty")
+  local size = pipe and pipe:read("l")
+  if pipe then pipe:close() end
+  local columns = math.tointeger(tonumber((size or ""):match("^%d+ (%d+)$"))) or 0
+  return columns > 0 and columns or 80
 end
 
-local function image_of(world, name)
-  local object = world:get("Deployment", "demo", name)
-  return object and object.spec.template.spec.containers[1].image
+local function teller_of(options, out)
+  if options.output == "json" then return teller.json(out) end
+  local columns = columns_of(out)
+  return columns and teller.live(out, columns) or teller.plain(out)
 end
 
--- What has to be true before the next thing happens: { text, phase, image of the primary, action }
-local function story(world)
-  return {
-    { said = "taking over podinfo 6.0.0", phase = "Initialized", primary = "podinfo:6.0.0",
-      act = function() world:set_image("demo", "podinfo", GOOD) end },
-    { said = "releasing 6.0.1, which is well", phase = "Succeeded", primary = GOOD,
-      act = function() world:set_image("demo", "podinfo", BAD) end },
-    { said = "releasing 6.0.2, which fails 10 % of its requests", phase = "Failed", primary = GOOD },
-  }
-end
-
---- Walks the story. `now` is { step =, entered = was the phase left since the step began }.
-local function judge(world, chapter, state)
-  local canary = world:get("Canary", "demo", "podinfo")
-  local phase = canary and canary.status and canary.status.phase
-  if phase == "Progressing" then state.ran = true end
-  if phase == "Initialized" and state.step == 1 then state.ran = true end
-  if not state.ran then return nil end
-  if phase == chapter.phase then return image_of(world, "podinfo-primary") == chapter.primary end
-  if phase == "Failed" or phase == "Succeeded" then return false end
-end
-
-local function say(live, text)
-  io.stdout:write(live and ("\27[1m%s\27[0m\n"):format(text) or text .. "\n")
-  io.stdout:flush()
-end
-
-local function recent_events(world)
-  local out = {}
-  for _, event in ipairs(world:events("demo")) do out[#out + 1] = event.message end
-  return { table.unpack(out, math.max(1, #out - 3)) }
-end
-
---- One drawing function for terminals, one for files.
-local function drawer(world, live)
-  local height, last, start = 0, nil, world.now
-  return function(fresh)
-    local canary = world:get("Canary", "demo", "podinfo")
-    if not canary then return end
-    if fresh then height = 0 end
-    local traffic = { served = world.traffic.served, failed = world.traffic.lost }
-    if live then
-      height = screen.redraw(io.stdout, screen.lines(true, canary, world.now - start, traffic, recent_events(world)), height)
-      return
+--- Walks the story until it has ended: finish(code, text) is called once.
+function demo.play(world, tell, finish)
+  local state = { step = 0 }
+  local function next_chapter()
+    state.step, state.left = state.step + 1, false
+    local chapter = story.chapters[state.step]
+    if not chapter then
+      local lost = math.ceil(world.traffic.lost)
+      if lost > 0 then return finish(1, ("failed: %d requests were lost"):format(lost)) end
+      return finish(0, story.good)
     end
-    local status = canary.status or {}
-    local line = ("%s %s %s"):format(status.phase, status.canaryWeight, status.failedChecks)
-    if line == last then return end
-    last = line
-    io.stdout:write(table.concat(screen.lines(false, canary, world.now - start, traffic, {}), "\n"), "\n")
-    io.stdout:flush()
+    tell.chapter(chapter.said)
+    chapter.act(world)
+  end
+  next_chapter()
+  --- To be called again and again.
+  return function()
+    local chapter = story.chapters[state.step]
+    if not chapter or state.over then return end
+    tell.see(story.look(world))
+    local good = story.judge(world, chapter, state)
+    if good then return next_chapter() end
+    if good == nil and world.now - world.start <= LIMIT then return end
+    state.over = true
+    local events = story.look(world).events
+    finish(1, ("failed while %s; the last event: %s"):format(chapter.said, events[#events] or "none"))
   end
 end
 
-local function finish(path, code, text)
+local function start_engine(world, streams)
+  local listening, message = require("server").listen({ handler = require("sandbox.http").handler(world) })
+  if not listening then return nil, message end
+  local path
+  path, message = kubeconfig.write(listening:port())
+  if not path then return nil, message end
+  local settings = require("cli.flags").settings({ "-metrics-server=http://127.0.0.1:" .. listening:port(),
+    "-mesh-provider=traefik" }, function() end, function() end)
+  local ok
+  ok, message = (streams.main or require("main")).start(settings, { kubeconfig = path, qps = 1000, burst = 1000,
+    log_level = "error" })
+  if ok then return path end
   os.remove(path)
-  io.stdout:write(text, "\n")
-  require("engine").stop()
-  require("engine").exit(code)
+  return nil, message
 end
 
-local function play(world, path, live)
-  local chapters, state, start = story(world), { step = 1, ran = false }, world.now
-  local draw, stop = drawer(world, live), nil
-  say(live, chapters[1].said)
-  stop = require("clock").every(RATE / 10, function()
-    draw()
-    local chapter = chapters[state.step]
-    local good = judge(world, chapter, state)
-    if good == false or world.now - start > LIMIT then
-      stop()
-      return finish(path, 1, ("serin demo: failed while %s"):format(chapter.said))
-    end
-    if not good then return end
-    state.step, state.ran = state.step + 1, false
-    if not chapters[state.step] then
-      stop()
-      return finish(path, 0, "serin demo: the good revision was promoted, the bad one was rolled back")
-    end
-    say(live, chapters[state.step].said)
-    draw(true)
-    chapter.act()
-  end)
-end
-
---- Starts the demo; the loop runs until it has ended. Exit code 0 when both revisions met their fate.
-function demo.run()
-  local clock, server = require("clock"), require("server")
-  clock.rate(RATE)
+--- Starts the demo. Returns an exit code, or nil when the loop shall run until it has ended.
+--- @param streams table  out, err; also main where a spec puts its own
+function demo.run(args, streams)
+  local options, wrong = demo.parse(args)
+  if not options then
+    streams.err:write("serin demo: ", wrong, "\n", USAGE)
+    return 2
+  end
+  if options.help then
+    streams.out:write(USAGE)
+    return 0
+  end
+  local clock, engine = require("clock"), require("engine")
+  clock.rate(options.speed)
   local world = require("sandbox.world").new({ start = clock.now() })
-  local listening = assert(server.listen({ port = 0, handler = require("sandbox.http").handler(world) }))
-  world:follow(clock)
-  world:apply(MANIFESTS)
-  local path = kubeconfig(listening:port())
-  local ok, message = require("main").start(settings(listening:port()), { kubeconfig = path, qps = 1000, burst = 1000 })
-  if not ok then
-    os.remove(path)
-    io.stderr:write("serin demo: ", message, "\n")
+  local path, message = start_engine(world, streams)
+  if not path then
+    streams.err:write("serin demo: ", message, "\n")
     return 1
   end
-  play(world, path, os.execute("test -t 1") == true and os.getenv("TERM") ~= "dumb")
+  world:follow(clock)
+  local tell, ended = teller_of(options, streams.out), false
+  local function finish(code, text)
+    if ended then return end
+    ended = true
+    tell.verdict(code == 0, text, story.look(world))
+    os.remove(path)
+    engine.stop()
+    engine.exit(code)
+  end
+  engine.on_signal(function() finish(130, "interrupted") end)
+  clock.every(LOOK * options.speed, demo.play(world, tell, finish))
 end
 
 return demo

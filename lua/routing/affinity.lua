@@ -4,14 +4,32 @@ local json = require("json")
 
 local affinity = {}
 
---- The rules have something to set or to look for: affinity is wanted and no match takes its place.
+local DAY = 86400
+local ARMS = { "canary", "primary" }
+
+--- Affinity is wanted, and no match takes its place.
 function affinity.on(canary)
   return canary.analysis.session_affinity ~= nil and #canary.analysis.match == 0
 end
 
---- What to send in Set-Cookie for `name=value`. COMPAT: order and spelling.
-function affinity.cookie(settings, pair, max_age)
-  local out = { pair, ("Max-Age=%d"):format(max_age) }
+--- The canary's cookie `name=value` of "canary", "primary" or "previous", or nil where there is none.
+local function pair_of(canary, which)
+  local pair = canary.cookies[which]
+  if which == "primary" and (canary.analysis.session_affinity.primaryCookieName or "") == "" then return nil end
+  return pair and pair:find("=", 1, true) and pair or nil
+end
+
+local function max_age(canary, arm)
+  local given = math.tointeger(canary.analysis.session_affinity.maxAge)
+  if arm == "primary" then return math.tointeger(canary.analysis.interval) or 60 end
+  return given and given ~= 0 and given or DAY
+end
+
+--- What to send in Set-Cookie for "canary" or "primary", or nil when that arm has no cookie. COMPAT: the order.
+function affinity.set_cookie(canary, arm)
+  local settings, pair = canary.analysis.session_affinity, pair_of(canary, arm)
+  if not pair then return nil end
+  local out = { pair, ("Max-Age=%d"):format(max_age(canary, arm)) }
   local function add(text) out[#out + 1] = text end
   if (settings.domain or "") ~= "" then add("Domain=" .. settings.domain) end
   if settings.httpOnly then add("HttpOnly") end
@@ -22,43 +40,28 @@ function affinity.cookie(settings, pair, max_age)
   return table.concat(out, "; ")
 end
 
---- Set-Cookie for the arm "canary" or "primary", or nil when that arm has no cookie.
-function affinity.set_cookie(canary, arm)
-  local settings, pair = canary.analysis.session_affinity, canary.cookies[arm]
-  if not pair then return nil end
-  if arm == "canary" then
-    local max_age = settings.maxAge
-    return affinity.cookie(settings, pair, math.tointeger(max_age) ~= 0 and math.tointeger(max_age) or 86400)
-  end
-  if (settings.primaryCookieName or "") == "" then return nil end
-  return affinity.cookie(settings, pair, math.tointeger(canary.analysis.interval) or 60)
-end
-
---- What tells the browser to forget the cookie of a finished run.
-function affinity.forget(pair)
-  return pair .. "; Max-Age=-1"
-end
-
 local function literal(text)
   return (text:gsub("[^%w_%-]", "\\%0"))
 end
 
---- The regular expression for a request with the cookie `name=value`. The value has no `=`.
-function affinity.regex(pair)
+--- The regular expression for a request with the cookie. The value has no `=`, the name may have.
+local function regex(pair)
   local name, value = pair:match("^(.*)=([^=]*)$")
   return (".*%s.*%s.*"):format(literal(name), literal(value))
 end
 
---- The rules around the weighted one, in order, as { arm | forget, regex }.
+--- The rules before the weighted one, in order: { arm, regex } sends a known session to its arm,
+--- { forget, regex } has the cookie of the last run forgotten.
 function affinity.rules(canary, weight)
-  local out, cookies = json.array(), canary.cookies
+  local out = json.array()
   if weight == 0 then
-    local old = cookies.previous
-    if old then out[1] = { forget = affinity.forget(old), regex = affinity.regex(old) } end
+    local old = pair_of(canary, "previous")
+    if old then out[1] = { forget = old .. "; Max-Age=-1", regex = regex(old) } end
     return out
   end
-  for _, arm in ipairs({ "canary", "primary" }) do
-    if affinity.set_cookie(canary, arm) then out[#out + 1] = { arm = arm, regex = affinity.regex(cookies[arm]) } end
+  for _, arm in ipairs(ARMS) do
+    local pair = pair_of(canary, arm)
+    if pair then out[#out + 1] = { arm = arm, regex = regex(pair) } end
   end
   return out
 end

@@ -38,5 +38,6 @@ histogram_quantile(
 )]],
 
   duration_unit = "s",
-  bare_errors = true, -- COMPAT: Flagger words an error of this success rate without "running query failed: "
+  -- COMPAT: Flagger words an error of this success rate without "running query failed: "
+  bare_errors = true,
 }

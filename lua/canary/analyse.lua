@@ -1,0 +1,70 @@
+--- Runs the checks of one interval: rollout hooks, then metrics. Unknown is not success.
+
+local check = require("metrics.check")
+local hooks = require("canary.hooks")
+local notify = require("canary.notify")
+
+local analyse = {}
+
+--- Reads references by `kube.get`: { [key] = part of the object }. What could not be read for another reason
+--- than its absence is the text that says why.
+local function read(ctx, references, part)
+  local out = {}
+  for _, ref in ipairs(references) do
+    local object, message, code = ctx.host.kube.get(ref)
+    if object then
+      out[ref.key] = part and (object[part] or {}) or object
+    elseif code ~= "NOT_FOUND" then
+      out[ref.key] = message
+    end
+  end
+  return out
+end
+
+local function items(ctx, list)
+  local templates = read(ctx, check.reads(ctx.canary))
+  local secrets = read(ctx, check.secrets(ctx.canary, templates), "data")
+  return list(ctx.canary, ctx.host.settings, templates, ctx.now, secrets)
+end
+
+local function ask(ctx, item)
+  if not item.request then return item.judge() end
+  return item.judge(ctx.host.http.request(item.request))
+end
+
+local function check_hooks(ctx, results)
+  local hook, message = hooks.refused(ctx, "rollout", "Progressing", function(passed)
+    results[#results + 1] = { name = passed.name, verdict = "pass", rule = "webhook" }
+  end)
+  if not hook then return true end
+  notify.warning(ctx, ("Halt %s advancement external check %s failed %s"):format(ctx.label, hook.name, message))
+  results[#results + 1] = { name = hook.name, verdict = "fail", rule = "webhook", value = message }
+  return false
+end
+
+--- True when every check passed; and the verdicts of all that were made, with their evidence.
+function analyse.run(ctx)
+  local results = {}
+  if not check_hooks(ctx, results) then return false, results end
+  local passed = true
+  for _, item in ipairs(items(ctx, check.plan)) do
+    local verdict = ask(ctx, item)
+    results[#results + 1] = verdict
+    if verdict.gauge then ctx.host.metrics.check(ctx.canary, verdict.name, verdict.gauge) end
+    if verdict.verdict ~= "pass" then
+      passed = false
+      notify.warning(ctx, verdict.message)
+    end
+  end
+  return passed, results
+end
+
+--- nil when every provider answers, else what is wrong with the first that does not.
+function analyse.offline(ctx)
+  for _, item in ipairs(items(ctx, check.online)) do
+    local message = ask(ctx, item)
+    if message then return message end
+  end
+end
+
+return analyse
