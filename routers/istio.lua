@@ -30,6 +30,8 @@ function istio.reads(canary)
   }
 end
 
+local NO_TCP_MIRROR = " cannot mirror tcp traffic"
+
 --- "http" or "tcp": the field of the spec that carries the split.
 local function protocol(canary)
   return rules.is_tcp(canary) and "tcp" or "http"
@@ -42,7 +44,7 @@ local function impossible(canary)
   if service.delegation and (#service.hosts > 0 or #service.gateways > 0) then
     return name .. " cannot have hosts and gateways when delegation enabled"
   end
-  if rules.is_tcp(canary) and analysis.mirror then return name .. " cannot mirror tcp traffic" end
+  if rules.is_tcp(canary) and analysis.mirror then return name .. NO_TCP_MIRROR end
   if rules.is_tcp(canary) and #analysis.match > 0 then return name .. " cannot match headers of tcp traffic" end
 end
 
@@ -141,6 +143,7 @@ function istio.shift(canary, seen, routes)
   if not seen.route then return nil, shape.absent(canary, KIND) end
   local all, err = live_rules(canary, seen.route)
   if not all then return nil, err end
+  if routes.mirrored and rules.is_tcp(canary) then return nil, shape.title(seen.route) .. NO_TCP_MIRROR end
   return owned.repair("route", canary, seen.route, { [protocol(canary)] = split(canary, all, routes) })
 end
 
