@@ -126,6 +126,7 @@ static void on_turn(uv_timer_t *timer)
 /* To be told in a later turn of the loop. */
 static void fail(struct kube_request *r, const struct reason *why)
 {
+  CHECK(why->code);
   r->why = *why;
   move_request(r, FAILED);
   CHECK(!uv_timer_start(&r->kube->turn, on_turn, 0, 0));

@@ -184,7 +184,10 @@ enum auth_state kube_auth_get(
   uint64_t now = uv_now(auth->loop);
   struct reason cause = { .code = OK };
   const struct kubeconfig *c = &auth->config;
-  if (now >= auth->files_due && refresh_files(auth, now, &cause)) keep_failure(auth, &cause);
+  if (now >= auth->files_due) {
+    if (refresh_files(auth, now, &cause)) keep_failure(auth, &cause);
+    else cause.code = OK; /* what was read before is still good */
+  }
   if (c->exec && now >= auth->exec_due && !auth->exec) {
     if (now < auth->failed_until) return failed(auth, why);
     auth->exec = kube_exec_start(auth->loop, c, on_exec_end, auth, &cause);

@@ -116,11 +116,10 @@ static char *path_of(const struct place *at, const char *text)
 static enum status pem_of(const struct place *at, const char *field, const char *text, char **out)
 {
   size_t len = strlen(text);
-  *out = malloc(DIGEST_UNBASE64_SIZE(len) + 1);
+  *out = calloc(1, DIGEST_UNBASE64_SIZE(len) + 1); /* zeroed: it ends wherever decoding does */
   if (!*out) return no_memory(at->why);
   if (digest_unbase64(text, len, (unsigned char *)*out, &len))
     return wrong(at, field, "base64", "something else");
-  (*out)[len] = '\0';
   if (strlen(*out) == len && strstr(*out, "-----BEGIN ")) return OK;
   return wrong(at, field, "PEM in base64", "base64 of something else");
 }

@@ -4,7 +4,8 @@ local merge = require("util.merge")
 
 local removal = {}
 
-local function is_orphan(api, object)
+--- Whether no owner of the object is there.
+function removal.is_orphan(api, object)
   for _, owner in ipairs(object.metadata.ownerReferences or {}) do
     if api.store.uids[owner.uid] then return false end
   end
@@ -14,7 +15,7 @@ end
 local function drop_owned(api, uid)
   for _, owned in ipairs(api.store:owned_by(uid)) do
     local object = api.store:find(owned.entry, owned.namespace, owned.name)
-    if object and is_orphan(api, object) then removal.drop(api, owned.entry, object) end
+    if object and removal.is_orphan(api, object) then removal.drop(api, owned.entry, object) end
   end
 end
 

@@ -99,6 +99,28 @@ describe("serin demo", function()
   end)
 end)
 
+describe("a change", function()
+  local function seen(phase, weight)
+    return { time = 1, phase = phase, weight = weight, failed_checks = 0, checks = {}, events = {},
+      requests = { served = 1, failed = 0, lost = 0 } }
+  end
+
+  for name, make in pairs({ text = teller.plain, JSON = teller.json }) do
+    it("is told once, as " .. name, function()
+      local out = paper()
+      local tell = make(out)
+      for _, weight in ipairs({ 10, 10, 20, 20 }) do tell.see(seen("Progressing", weight)) end
+      assert.equal(2, select(2, out.text:gsub("Progressing", "")))
+    end)
+
+    it("is not told before there is a phase, as " .. name, function()
+      local out = paper()
+      make(out).see(seen("", 0))
+      assert.equal("", out.text)
+    end)
+  end
+end)
+
 describe("the verdict", function()
   local SEEN = { time = 99.5, requests = { served = 10, failed = 2, lost = 1 } }
 

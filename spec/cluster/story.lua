@@ -111,7 +111,7 @@ function methods:settle(phase, seconds, least)
     return math.tointeger(tonumber(line:match("(%-?%d+)$") or 0))
   end)))
   run.before, run.after = self.primary_before, support.get("deployment", self.namespace, "app-primary")
-  run.image = self:image("app-primary")
+  run.image, run.events = self:image("app-primary"), self:events()
   self:stop()
   return run
 end

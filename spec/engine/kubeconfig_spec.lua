@@ -222,7 +222,8 @@ describe("a kubeconfig", function()
       "DIR/config: user 'u': client-key: expected the key of the certificate, found nothing" },
     { config(good, "client-key-data: " .. pem),
       "DIR/config: user 'u': client-certificate: expected the certificate of the key, found nothing" },
-    { config(good, "client-key-data: '*'"), "DIR/config: user 'u': client-key-data: expected base64, found something else" },
+    { config(good, "client-key-data: '*'"),
+      "DIR/config: user 'u': client-key-data: expected base64, found something else" },
     { config(good, "client-key-data: YWJj"),
       "DIR/config: user 'u': client-key-data: expected PEM in base64, found base64 of something else" },
     { config(good, "as: admin"),
@@ -239,18 +240,21 @@ describe("a kubeconfig", function()
       "DIR/config: cluster 'c': insecure-skip-tls-verify: expected true or false, found a text" },
     { config(good .. ", certificate-authority: nope", ""), "cannot read DIR/nope: No such file or directory" },
     { config(good .. ", certificate-authority: config", ""), "DIR/config: expected PEM, found something else" },
-    { config(good, "exec: {command: x}"), "DIR/config: user 'u': exec.apiVersion: expected "
+    { config(good, "exec: {command: x}"),
+      "DIR/config: user 'u': exec.apiVersion: expected "
       .. "client.authentication.k8s.io/v1 or v1beta1, found nothing" },
     { config(good, "exec: {apiVersion: client.authentication.k8s.io/v1}"),
       "DIR/config: user 'u': exec.command: expected a command, found nothing" },
     { config(good, exec("x", ", args: [1]")), "DIR/config: user 'u': exec.args: expected a text, found a number" },
     { config(good, exec("x", ", env: {a: b}")), "DIR/config: user 'u': exec.env: expected a list, found a map" },
-    { config(good, exec("x", ", env: [{value: b}]")), "DIR/config: user 'u': exec.env: expected a name, found nothing" },
+    { config(good, exec("x", ", env: [{value: b}]")),
+      "DIR/config: user 'u': exec.env: expected a name, found nothing" },
     { config(good, exec("x", ", interactiveMode: Always")),
       "DIR/config: user 'u': exec.interactiveMode: expected Never or IfAvailable, found Always" },
     { "current-context: c", "DIR/config: contexts: expected a list, found nothing" },
     { "contexts: []", "DIR/config: current-context: expected the name of a context, found nothing" },
-    { "current-context: d\ncontexts: [{name: c, context: {}}]", "DIR/config: contexts: expected an entry named 'd', found none" },
+    { "current-context: d\ncontexts: [{name: c, context: {}}]",
+      "DIR/config: contexts: expected an entry named 'd', found none" },
     { "current-context: c\ncontexts: [{name: c}]", "DIR/config: context 'c': context: expected a map, found nothing" },
     { "[1]", "DIR/config: the file: expected a map, found a list" },
     { "a: [", "DIR/config: the file: expected YAML, found line 2, column 1: did not find expected node content" },
@@ -297,8 +301,9 @@ describe("a command for credentials", function()
     start(a, exec("./login.sh", ", provideClusterInfo: true"),
       ", extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: x}}]")
     connected(a)
+    local cluster = { server = url(a), config = { audience = "x" } }
     assert.same({ apiVersion = "client.authentication.k8s.io/v1", kind = "ExecCredential",
-      spec = { interactive = false, cluster = { server = url(a), config = { audience = "x" } } } }, json.decode(read("info")))
+      spec = { interactive = false, cluster = cluster } }, json.decode(read("info")))
   end)
 
   it("may speak v1beta1", function()
@@ -364,7 +369,8 @@ describe("a command for credentials", function()
         script("login.sh", case[1])
         start(guarded({}), exec("./login.sh"))
         local _, message, code = patch()
-        assert.same({ ("the command %s/./login.sh of user 'u' %s"):format(folder, case[2]), "INVALID" }, { message, code })
+        local expected = ("the command %s/./login.sh of user 'u' %s"):format(folder, case[2])
+        assert.same({ expected, "INVALID" }, { message, code })
       end)
     end)
   end
@@ -430,7 +436,7 @@ describe("a pod", function()
 local engine, kube, T = require("engine"), require("kube"), require("T")
 local run = require("spec.support.run")
 local function child() %s end
-local out = table.pack(child())
+local out = table.pack(select(2, pcall(child)))
 local file = assert(io.open(%q, "w"))
 for i = 1, out.n do file:write(tostring(out[i]), "\n") end
 file:close()
@@ -486,7 +492,7 @@ engine.stop()
     a.accepted = { ["Bearer two"] = true }
     local lie = a.lie
     a.lie = function(request, at)
-      write("token", "two\n")
+      if #a.seen == 0 then write("token", "two\n") end -- once: the child may be reading it later
       return lie(request, at)
     end
     local lines = elsewhere(environment(), START .. ("assert(start(%q)) return patch().spec.n"):format(url(a)))

@@ -232,7 +232,9 @@ describe("a watch", function()
 
   for how, behaviour in pairs({
     ["the watch is refused"] = { refuse = function(n) return n == 1 and api.failure(410, "too old") or nil end },
-    ["an event says so"] = { watch = function(n, stream) if n == 1 then stream:write(failure_line(410, "too old")) end end },
+    ["an event says so"] = { watch = function(n, stream)
+      if n == 1 then stream:write(failure_line(410, "too old")) end
+    end },
   }) do
     it("lists again without a complaint when its version is too old and " .. how, function()
       behaviour.list = function(n) return page({ canary(n == 1 and "one" or "two", "50") }, tostring(n * 10)) end
@@ -319,7 +321,8 @@ describe("a watch", function()
   end
 
   it("takes null for an empty list", function()
-    local a = serve({ list = function() return api.answer(200, '{"items":null,"metadata":{"resourceVersion":"1"}}') end })
+    local body = '{"items":null,"metadata":{"resourceVersion":"1"}}'
+    local a = serve({ list = function() return api.answer(200, body) end })
     awaits(a, "streams", 1)
     assert.same({}, names())
   end)
@@ -364,7 +367,9 @@ describe("a watch", function()
   it("drops everything when it is stopped in the middle of a line", function()
     local before = T.handles()
     for cut = 1, 3 do
-      local a = serve({ watch = function(_, stream) stream:write(line("ADDED", canary("x", "11")):sub(1, cut * 20)) end })
+      local a = serve({ watch = function(_, stream)
+        stream:write(line("ADDED", canary("x", "11")):sub(1, cut * 20))
+      end })
       awaits(a, "streams", 1)
       run.stop()
       run.settle()
