@@ -1,6 +1,6 @@
 --- The direct-door scheduler: ticks Canaries at the start, when due, and when something they looked at changes.
 --
---   local d = driver.new(world, { tick = function(host, namespace, name, cause) -> seconds | nil | nil, message, CODE })
+--   local d = driver.new(world, { tick = function(host, namespace, name, cause) -> seconds | nil, message, CODE })
 --   assert(d:run(function() return phase(world) == "Succeeded" end, 600))
 --
 -- A tick runs in a coroutine that is dropped when the engine is killed in the middle of it.
@@ -29,7 +29,9 @@ local function equip(self)
     memories[key] = memories[key] or {}
     return memories[key]
   end
-  given.spawn = function(fn) self.spawned[#self.spawned + 1] = { running = coroutine.create(fn), due = self.world.now } end
+  given.spawn = function(fn)
+    self.spawned[#self.spawned + 1] = { running = coroutine.create(fn), due = self.world.now }
+  end
 end
 
 --- Forgets everything but the cluster, as a new process does.
@@ -195,7 +197,11 @@ local function run_spawned(self)
     if task.due <= self.world.now then
       local ok, wait = coroutine.resume(task.running)
       if not ok then self.errors[#self.errors + 1] = { time = self.world.now, message = wait, code = "ERROR" } end
-      if coroutine.status(task.running) == "dead" then table.remove(self.spawned, index) else task.due = self.world.now + wait end
+      if coroutine.status(task.running) == "dead" then
+        table.remove(self.spawned, index)
+      else
+        task.due = self.world.now + wait
+      end
     end
   end
 end

@@ -89,7 +89,8 @@ local function judge_scale_down(self, canary, old, new)
     complain(self, "the target %s was scaled to zero while it receives traffic", target)
   end
   for _, pod in ipairs((self.world.traffic:endpoints(namespace, apex_of(canary)))) do
-    if pod.metadata.name:find(target .. "-", 1, true) == 1 and not pod.metadata.name:find(target .. "-primary-", 1, true) then
+    local name = pod.metadata.name
+    if name:find(target .. "-", 1, true) == 1 and name:find(target .. "-primary-", 1, true) ~= 1 then
       complain(self, "the target %s was scaled to zero while the apex Service selects it", target)
       return
     end

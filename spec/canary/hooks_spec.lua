@@ -24,13 +24,15 @@ describe("canary.hooks", function()
 
   it("sends the keys in Flagger's order, markup escaped", function()
     local ctx = context({})
-    assert.equal('{"name":"app","namespace":"demo","phase":"Waiting","checksum":"7c9d467496","metadata":{"k":"\\u003cv\\u003e"}}',
+    assert.equal('{"name":"app","namespace":"demo","phase":"Waiting","checksum":"7c9d467496",' ..
+      '"metadata":{"k":"\\u003cv\\u003e"}}',
       hooks.body(ctx, "Waiting", { k = "<v>" }))
     assert.is_nil(hooks.body(ctx, "", {}):find("metadata"))
   end)
 
   it("takes 200 to 202 for yes and anything else for no", function()
-    for status, yes in pairs({ [200] = true, [201] = true, [202] = true, [203] = false, [204] = false, [403] = false }) do
+    local good = { [200] = true, [201] = true, [202] = true, [203] = false, [204] = false, [403] = false }
+    for status, yes in pairs(good) do
       local ctx = context({ status })
       assert.equal(yes, hooks.call(ctx, { name = "h", url = "http://h" }, "Progressing") == true)
     end

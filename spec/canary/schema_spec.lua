@@ -32,7 +32,8 @@ describe("canary.schema", function()
 
   it("asks for a strategy", function()
     object.spec.analysis.stepWeight = 0
-    assert.equal("spec.analysis: expected one of stepWeight, stepWeights or iterations above 0, found none", complaint())
+    assert.equal("spec.analysis: expected one of stepWeight, stepWeights or iterations above 0, found none",
+      complaint())
     object.spec.analysis.iterations = 1
     assert.is_nil(complaint())
   end)
@@ -42,7 +43,8 @@ describe("canary.schema", function()
       object.spec.analysis.metrics = json.array({ fields })
       return complaint()
     end
-    assert.equal("spec.analysis.metrics[0].threshold: expected a number, found lots", metric({ name = "a", threshold = "lots" }))
+    assert.equal("spec.analysis.metrics[0].threshold: expected a number, found lots",
+      metric({ name = "a", threshold = "lots" }))
     assert.equal("spec.analysis.metrics[0].thresholdRange.min: expected a number, found a list or object",
       metric({ name = "a", thresholdRange = { min = {} } }))
     assert.equal("spec.analysis.metrics[0].thresholdRange.min: expected at most max, 1, found 2",
@@ -70,7 +72,8 @@ describe("canary.schema", function()
         local odd = { metadata = object.metadata, spec = setmetatable({ [key] = junk }, { __index = object.spec }) }
         assert.has_no.errors(function() schema.check(odd) end)
       end
-      for _, key in ipairs({ "stepWeight", "stepWeights", "metrics", "webhooks", "threshold", "sessionAffinity", "match" }) do
+      for _, key in ipairs({ "stepWeight", "stepWeights", "metrics", "webhooks", "threshold", "sessionAffinity",
+        "match" }) do
         object.spec.analysis[key] = junk
         assert.has_no.errors(function() schema.check(object) end)
         object.spec.analysis[key] = nil

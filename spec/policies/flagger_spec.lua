@@ -8,7 +8,8 @@ describe("policies.flagger", function()
     for _ = 1, 50 do
       local decision = flagger.decide(frozen({ strategy = strategy, analysis = analysis, now = now }))
       local routes = decision.routes
-      steps[#steps + 1] = decision.action .. (routes and (" " .. routes.primary .. (routes.mirrored and " mirrored" or "")) or "")
+      local where = routes and " " .. routes.primary .. (routes.mirrored and " mirrored" or "") or ""
+      steps[#steps + 1] = decision.action .. where
       if decision.action == "promote" then return steps end
       now = { weight = routes and routes.canary or now.weight, mirrored = routes and routes.mirrored or false,
         iterations = decision.iterations or now.iterations, failed_checks = 0, passed = true }
@@ -19,7 +20,8 @@ describe("policies.flagger", function()
   it("walks up by stepWeight, over the maximum if the last step does", function()
     assert.same({ "shift 80", "shift 60", "shift 40", "promote" },
       path("canary", { threshold = 1, step_weight = 20, max_weight = 50 }))
-    assert.same({ "shift 50", "shift 0", "promote" }, path("canary", { threshold = 1, step_weight = 50, max_weight = 100 }))
+    assert.same({ "shift 50", "shift 0", "promote" },
+      path("canary", { threshold = 1, step_weight = 50, max_weight = 100 }))
   end)
 
   it("walks stepWeights", function()

@@ -32,7 +32,8 @@ describe("bad input", function()
     run.world:set_image("demo", target, "podinfo:2")
     run:wait(function()
       local primary = run.world:get("Deployment", "demo", target .. "-primary")
-      return run:status("demo", "good").phase == "Succeeded" and primary.spec.template.spec.containers[1].image == "podinfo:2"
+      return run:status("demo", "good").phase == "Succeeded"
+        and primary.spec.template.spec.containers[1].image == "podinfo:2"
     end)
   end)
 
@@ -95,29 +96,29 @@ describe("bad input", function()
   end)
 
   it("a Service owned by somebody else", function()
-    run.world:apply(manifests.deployment("odd") .. [[
+    run.world:apply(manifests.deployment("odd"))
+    local owner = run.world:apply({ apiVersion = "v1", kind = "ConfigMap",
+      metadata = { name = "them", namespace = "demo" } })[1]
+    run.world:apply(([[
 ---
 apiVersion: v1
 kind: Service
 metadata:
   name: odd-canary
   namespace: demo
-  ownerReferences: [{apiVersion: v1, kind: Other, name: them, uid: "1", controller: true}]
+  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: them, uid: "%s", controller: true}]
 spec: {selector: {app: them}, ports: [{port: 80}]}
-]])
+]]):format(owner.metadata.uid))
     canary()
-    told("ServiceOwned", "found it controlled by Other them")
+    told("ServiceOwned", "found it controlled by ConfigMap them")
     assert.same({ app = "them" }, run.world:get("Service", "demo", "odd-canary").spec.selector)
   end)
 
   it("a route object of odd shape", function()
-    run.world:apply(manifests.deployment("odd") .. [[
----
-apiVersion: traefik.io/v1alpha1
-kind: TraefikService
-metadata: {name: odd, namespace: demo}
-spec: {weighted: {services: {name: no list}}}
-]])
+    run.world:apply(manifests.deployment("odd"))
+    -- put in place without the CRD's schema, as an older CRD without one lets it in
+    run.world:seed({ apiVersion = "traefik.io/v1alpha1", kind = "TraefikService",
+      metadata = { name = "odd", namespace = "demo" }, spec = { weighted = { services = { name = "no list" } } } })
     canary({ provider = "traefik" })
     told("Route", "TraefikService odd.demo")
   end)

@@ -51,7 +51,8 @@ describe("a release", function()
   it("that never becomes ready is rolled back after its deadline", function()
     local run = initialised("traefik")
     run.world.api:patch({ apiVersion = "apps/v1", kind = "Deployment", namespace = "demo", name = "app" },
-      { spec = { progressDeadlineSeconds = 30, template = { metadata = { annotations = { ["sim/ready"] = "false" } } } } })
+      { spec = { progressDeadlineSeconds = 30,
+        template = { metadata = { annotations = { ["sim/ready"] = "false" } } } } })
     run:wait_for_phase("demo", "app", "Progressing")
     run:wait_for_phase("demo", "app", "Failed")
     assert.equal("podinfo:1", image(run, "app-primary"))
@@ -65,7 +66,8 @@ describe("a release", function()
     run:wait(function() return run:status("demo", "app").canaryWeight == 0 end)
     run:wait_for_phase("demo", "app", "Succeeded")
     assert.equal("podinfo:3", image(run, "app-primary"))
-    assert.truthy(table.concat(run:messages("demo"), "\n"):find("New revision detected! Restarting analysis for app.demo", 1, true))
+    local texts = table.concat(run:messages("demo"), "\n")
+    assert.truthy(texts:find("New revision detected! Restarting analysis for app.demo", 1, true))
   end)
 
   it("is not started by the target's way back to what was promoted", function()
@@ -85,10 +87,11 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: conf, namespace: demo}
 data: {color: blue}
-]] .. manifests.deployment("app"):gsub("name: app, image", "envFrom: [{configMapRef: {name: conf}}], name: app, image") ..
+]] .. manifests.deployment("app"):gsub("name: app, image",
+      "envFrom: [{configMapRef: {name: conf}}], name: app, image") ..
       manifests.canary("app", { analysis = ANALYSIS }))
     run:wait_for_phase("demo", "app", "Initialized")
-    run.world.api:patch({ apiVersion = "v1", kind = "ConfigMap", namespace = "demo", name = "conf" }, { data = { color = "red" } })
+    run.world:patch("ConfigMap", "demo", "conf", { data = { color = "red" } })
     run:wait_for_phase("demo", "app", "Progressing", 30)
     assert.equal("blue", run.world:get("ConfigMap", "demo", "conf-primary").data.color)
     run:wait_for_phase("demo", "app", "Succeeded")

@@ -17,7 +17,8 @@ function scenario.new(options)
   options = options or {}
   local world = require("sandbox.world").new({ start = START })
   local settings = require("cli.flags").settings(options.settings or SETTINGS, function() end)
-  local self = setmetatable({ world = world, statuses = {}, users = {}, settings = settings, path = options.path }, scenario_mt)
+  local self = setmetatable({ world = world, statuses = {}, users = {}, settings = settings, path = options.path },
+    scenario_mt)
   world.api.store:subscribe(function(event)
     if event.entry.kind ~= "Canary" then return end
     if event.type ~= "DELETED" then return self:record(event.object) end
@@ -78,7 +79,8 @@ local function run(self, done, seconds)
   local ok, message = self.driver:run(done, seconds)
   if ok then return true end
   local last = self.driver.errors[#self.driver.errors]
-  return nil, message .. (last and ("; the last of %d failed ticks: %s"):format(#self.driver.errors, last.message) or "")
+  if not last then return nil, message end
+  return nil, ("%s; the last of %d failed ticks: %s"):format(message, #self.driver.errors, last.message)
 end
 
 --- Lets time pass until `done()`; an error when that is not within `seconds` of virtual time.

@@ -7,7 +7,8 @@ local function object(change)
       annotations = { note = "x", ["kustomize.toolkit.fluxcd.io/name"] = "f" } },
     spec = { replicas = 4, selector = { matchLabels = { app = "app" } }, template = {
       metadata = { labels = { app = "app", tier = "web" } },
-      spec = { containers = { { name = "app", image = "podinfo:1", ports = { { name = "http", containerPort = 9898 } } } } },
+      spec = { containers = {
+        { name = "app", image = "podinfo:1", ports = { { name = "http", containerPort = 9898 } } } } },
     } },
     status = { observedGeneration = 2, replicas = 4, updatedReplicas = 4, availableReplicas = 4, conditions = {} },
   }
@@ -15,7 +16,8 @@ local function object(change)
   return out
 end
 
-local copy = { name = "app", label = "app", value = "app-primary", labels = { "app" }, prefixes = {}, tracked = {}, id = "id-1" }
+local copy = { name = "app", label = "app", value = "app-primary", labels = { "app" }, prefixes = {}, tracked = {},
+  id = "id-1" }
 
 describe("targets.deployment", function()
   describe("readiness", function()
@@ -28,7 +30,8 @@ describe("targets.deployment", function()
     it("waits for the controller to see the newest generation", function()
       local ok, message, retriable = ready(function(o) o.metadata.generation = 3 end)
       assert.same({ false, true }, { ok, retriable })
-      assert.equal("waiting for rollout to finish: observed deployment generation less than desired generation", message)
+      assert.equal("waiting for rollout to finish: observed deployment generation less than desired generation",
+        message)
     end)
 
     it("waits for updates", function()
@@ -84,7 +87,8 @@ describe("targets.deployment", function()
   it("gives one revision to equal templates and another to each change", function()
     local before = deployment.revision(object())
     assert.equal(before, deployment.revision(object(function(o) o.spec.replicas = 9 end)))
-    assert.not_equal(before, deployment.revision(object(function(o) o.spec.template.spec.containers[1].image = "p:2" end)))
+    local other = object(function(o) o.spec.template.spec.containers[1].image = "p:2" end)
+    assert.not_equal(before, deployment.revision(other))
     assert.truthy(before:find("^s1%-%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x$"))
   end)
 

@@ -5,7 +5,8 @@ local function template()
     volumes = {
       { name = "a", configMap = { name = "cm-volume" } },
       { name = "b", secret = { secretName = "secret-volume", optional = true } },
-      { name = "c", projected = { sources = { { secret = { name = "secret-projected" } }, { configMap = { name = "cm-env" } } } } },
+      { name = "c", projected = { sources = {
+        { secret = { name = "secret-projected" } }, { configMap = { name = "cm-env" } } } } },
     },
     initContainers = { { name = "init", envFrom = { { secretRef = { name = "secret-init" } } } } },
     containers = { { name = "app", ports = { { name = "http", containerPort = 80 }, { containerPort = 90 } },
@@ -25,13 +26,17 @@ end
 describe("targets.pods", function()
   it("finds every reference to a ConfigMap or Secret", function()
     local found = {}
-    for _, ref in ipairs(pods.references(template().spec)) do found[#found + 1] = ref.id .. (ref.optional and "?" or "") end
-    assert.same({ "configmap/cm-env", "configmap/cm-from", "configmap/cm-volume", "secret/secret-env?", "secret/secret-init",
+    for _, ref in ipairs(pods.references(template().spec)) do
+      found[#found + 1] = ref.id .. (ref.optional and "?" or "")
+    end
+    assert.same({ "configmap/cm-env", "configmap/cm-from", "configmap/cm-volume", "secret/secret-env?",
+      "secret/secret-init",
       "secret/secret-projected", "secret/secret-volume?" }, found)
   end)
 
   it("renames the tracked references and leaves the others shared", function()
-    local out = pods.primary_template(template(), { name = "app", label = "app", value = "app-primary", labels = { "app" },
+    local out = pods.primary_template(template(), { name = "app", label = "app", value = "app-primary",
+      labels = { "app" },
       id = "x", tracked = { ["configmap/cm-env"] = true, ["secret/secret-volume"] = true } })
     assert.equal("cm-env-primary", out.spec.containers[1].env[1].valueFrom.configMapKeyRef.name)
     assert.equal("cm-env-primary", out.spec.volumes[3].projected.sources[2].configMap.name)
@@ -40,7 +45,8 @@ describe("targets.pods", function()
   end)
 
   it("keeps the copy's pods apart from each other, not from the target's", function()
-    local out = pods.primary_template(template(), { name = "app", label = "app", value = "app-primary", labels = { "app" },
+    local out = pods.primary_template(template(), { name = "app", label = "app", value = "app-primary",
+      labels = { "app" },
       id = "x", tracked = {} })
     local anti = out.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[1]
     assert.same({ "other", "app-primary" }, anti.labelSelector.matchExpressions[1].values)
