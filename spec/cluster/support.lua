@@ -113,10 +113,11 @@ function support.start(name, command)
   return process
 end
 
---- Records each version of an object as one line, made by a jsonpath. Gives { lines(), stop() }.
+--- Records each version of an object (of all of the kind, without a name) as one line, made by a jsonpath.
+--- Gives { lines(), stop() }.
 function support.record(kind, namespace, name, jsonpath)
   local process = support.start(("watch-%s-%s-%d"):format(namespace, kind:match("^[^.]+"), support.next_number()),
-    "exec " .. words("kubectl", "-n", namespace, "get", kind, name, "--watch", "-o",
+    "exec " .. words("kubectl", "-n", namespace, "get", name and kind .. "/" .. name or kind, "--watch", "-o",
       "jsonpath=" .. jsonpath .. '{"\\n"}'))
   return {
     stop = process.stop,
