@@ -10,14 +10,17 @@ local methods = {}
 local mt = { __index = methods }
 
 local STATUS = "{.status.phase} {.status.canaryWeight} {.status.failedChecks} {.status.iterations}"
-local PAIRS = "{range %s[*]}{%s}={.weight} {end}"
 
--- kind of the route, and its weights as "name=weight ..."
+-- kind of the route, and its backends as "names weights". No {range}: kubectl fills it once in a watch.
 local routes = {
-  traefik = { "traefikservices.traefik.io", PAIRS:format(".spec.weighted.services", ".name") },
-  gateway = { "httproutes.gateway.networking.k8s.io", PAIRS:format(".spec.rules[0].backendRefs", ".name") },
-  istio = { "virtualservices.networking.istio.io", PAIRS:format(".spec.http[0].route", ".destination.host") },
+  traefik = { "traefikservices.traefik.io", ".spec.weighted.services[*]", "name" },
+  gateway = { "httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name" },
+  istio = { "virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host" },
 }
+
+local function weights_path(route)
+  return ("{%s.%s} {%s.weight}"):format(route[2], route[3], route[2])
+end
 
 function methods:status()
   local object, message = support.get("canary", self.namespace, "app")
@@ -71,17 +74,20 @@ function methods:release(image)
   self.primary_before = support.get("deployment", self.namespace, "app-primary")
   self.statuses = support.record("canary", self.namespace, "app", STATUS)
   local route = routes[self.name]
-  if route then self.weights = support.record(route[1], self.namespace, "app", route[2]) end
+  if route then self.weights = support.record(route[1], self.namespace, "app", weights_path(route)) end
   support.sleep(1)
   support.kubectl("-n", self.namespace, "set", "image", "deployment/app", "app=" .. image)
 end
 
--- "app-primary=80 app-canary=20" -> 20; the sum is checked on the way
+-- "app-primary app-canary 80 20" -> 20, 100
 local function canary_weight(line)
-  local sum, weight = 0, 0
-  for name, value in line:gmatch("(%S+)=(%d+)") do
-    sum = sum + tonumber(value)
-    if name:find("-canary", 1, true) then weight = math.tointeger(tonumber(value)) end
+  local sum, weight, all = 0, 0, {}
+  for word in line:gmatch("%S+") do all[#all + 1] = word end
+  local half = #all // 2
+  for index = 1, half do
+    local value = math.tointeger(tonumber(all[index + half])) or 0
+    sum = sum + value
+    if all[index]:find("-canary", 1, true) then weight = value end
   end
   return weight, sum
 end

@@ -103,12 +103,12 @@ function support.start(name, command)
   --- Ends the group and waits for it; one that does not go within 20 s is killed.
   function process.stop(signal)
     if not alive(process.pid) then return end
-    os.execute(("kill -%s -- -%d 2>/dev/null"):format(signal or "TERM", process.pid))
+    os.execute(("kill -s %s -- -%d 2>/dev/null"):format(signal or "TERM", process.pid))
     for _ = 1, 200 do
       if not alive(process.pid) then return end
       support.sleep(0.1)
     end
-    os.execute(("kill -KILL -- -%d 2>/dev/null"):format(process.pid))
+    os.execute(("kill -s KILL -- -%d 2>/dev/null"):format(process.pid))
   end
   return process
 end
