@@ -200,9 +200,10 @@ function release.promoting(ctx)
     stop = status.enter(ctx, "Finalising", { canaryWeight = 0, iterations = 0 })
     return stop or { after = ctx.canary.analysis.interval }
   end
-  if step > 0 and live > step and ctx.canary_ready then
-    wait = timing.due(ctx)
-    if wait then return wait end
+  local walks = step > 0 and live > 0 and ctx.kind.available(ctx.target) > 0
+  wait = walks and timing.due(ctx) or nil
+  if wait then return wait end
+  if walks and live > step then
     stop = act.shift(ctx, { primary = 100 - live + step, canary = live - step, mirrored = false })
     if stop then return stop end
     notify.normal(ctx, ("Advance %s primary weight %d"):format(ctx.label, 100 - live + step))

@@ -38,6 +38,7 @@ end
 local function boot(self)
   self.items, self.spawned = {}, {}
   self.current = nil
+  self.booted = self.world.now
   self.starts = self.starts + 1
   self.tick = self.options.engine and self.options.engine() or self.options.tick
   self.host = host.new(self.world, {
