@@ -6,6 +6,7 @@ local main = {}
 local VERBS = {
   { "run", "work on the Canaries of a cluster; serin run -help lists its flags" },
   { "demo", "a release and a rollback on the embedded cluster" },
+  { "sandbox", "the embedded cluster by itself, for kubectl and serin run; serin sandbox -help lists its flags" },
   { "version", "which program this is; --output json for scripts" },
   { "help", "this text" },
 }
@@ -45,7 +46,7 @@ function main.cli(argv, streams)
   end
   if verb:sub(1, 1) == "-" then verb, rest = "run", { table.unpack(argv) } end
   if not is_verb(verb) then
-    local close = require("util.nearest").of(verb, { "run", "demo", "version", "help" })
+    local close = require("util.nearest").of(verb, { "run", "demo", "sandbox", "version", "help" })
     local hint = close and (" (did you mean %s?)"):format(close) or ""
     return misused(streams.err, ("serin: unknown command %q%s\n"):format(verb, hint))
   end

@@ -59,6 +59,10 @@ end
 
 --- Starts the cluster; the loop runs until a signal.
 function sandbox.run(args, streams)
+  if args[1] == "-help" or args[1] == "--help" then
+    streams.out:write(USAGE)
+    return 0
+  end
   local options, message = sandbox.parse(args)
   if not options then
     streams.err:write("serin sandbox: ", message, "\n", USAGE)
@@ -70,7 +74,8 @@ function sandbox.run(args, streams)
   for _, path in ipairs(options.files) do
     local text
     text, message = read(path)
-    if text then _, message = world:try(text) end
+    if not text then return fail(streams, message) end
+    _, message = world:try(text)
     if message then return fail(streams, path .. ": " .. message) end
   end
   local listening

@@ -22,4 +22,11 @@ describe("the arguments of serin sandbox", function()
       assert.truthy(text:find("^serin sandbox: [^\n]+\nusage: serin sandbox"))
     end)
   end
+
+  it("may ask for the usage", function()
+    local text = ""
+    local streams = { out = { write = function(_, ...) text = text .. table.concat({ ... }) end } }
+    assert.equal(0, sandbox.run({ "-help" }, streams))
+    assert.truthy(text:find("^usage: serin sandbox"))
+  end)
 end)
