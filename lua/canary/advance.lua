@@ -3,6 +3,7 @@
 local act = require("canary.act")
 local analyse = require("canary.analyse")
 local flagger = require("policies.flagger")
+local gates = require("canary.gates")
 local hooks = require("canary.hooks")
 local notify = require("canary.notify")
 local release = require("canary.release")
@@ -18,7 +19,7 @@ function advance.rollback_hooks(ctx)
   local wait = timing.due(ctx)
   if wait and not advance.first(ctx) then return wait end
   for _, hook in ipairs(hooks.of(ctx, "rollback")) do
-    if hooks.call(ctx, hook, ctx.status.phase) then
+    if gates.ask(ctx, hook, ctx.status.phase) then
       notify.warning(ctx, ("Rollback check %s passed"):format(hook.name))
       notify.warning(ctx, ("Rolling back %s manual webhook invoked"):format(ctx.label))
       return release.rollback(ctx)
@@ -42,7 +43,7 @@ end
 local function check(ctx)
   if not advance.untouched(ctx) then return analyse.run(ctx) end
   notify.once(ctx, "Normal", ("Starting canary analysis for %s"):format(ctx.target_label))
-  local hook, message = hooks.refused(ctx, "pre-rollout", "Progressing", function(passed)
+  local hook, message = gates.refused(ctx, "pre-rollout", "Progressing", function(passed)
     notify.normal(ctx, ("Pre-rollout check %s passed"):format(passed.name))
   end)
   if not hook then return true, {} end
@@ -80,7 +81,7 @@ end
 
 --- Asks the confirm-promotion hooks. nil when all agree, else a stop.
 local function confirm_promotion(ctx, checks)
-  local hook = hooks.refused(ctx, "confirm-promotion", "Progressing", function(passed)
+  local hook = gates.refused(ctx, "confirm-promotion", "Progressing", function(passed)
     notify.normal(ctx, ("Confirm-promotion check %s passed"):format(passed.name))
   end)
   if not hook then return nil end
@@ -92,7 +93,7 @@ end
 local function confirm_increase(ctx, checks)
   if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored then return nil end
   if ctx.status.phase == "WaitingPromotion" then return nil end
-  local hook = hooks.refused(ctx, "confirm-traffic-increase", "Progressing", function(passed)
+  local hook = gates.refused(ctx, "confirm-traffic-increase", "Progressing", function(passed)
     notify.normal(ctx, ("Confirm-traffic-increase check %s passed"):format(passed.name))
   end)
   if not hook then return nil end

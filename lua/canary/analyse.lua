@@ -1,7 +1,7 @@
 --- Runs the checks of one interval: rollout hooks, then metrics. Unknown is not success.
 
 local check = require("metrics.check")
-local hooks = require("canary.hooks")
+local gates = require("canary.gates")
 local notify = require("canary.notify")
 
 local analyse = {}
@@ -33,7 +33,7 @@ local function ask(ctx, item)
 end
 
 local function check_hooks(ctx, results)
-  local hook, message = hooks.refused(ctx, "rollout", "Progressing", function(passed)
+  local hook, message = gates.refused(ctx, "rollout", "Progressing", function(passed)
     results[#results + 1] = { name = passed.name, verdict = "pass", rule = "webhook" }
   end)
   if not hook then return true end

@@ -1,13 +1,16 @@
 --- Webhooks: what is sent, and what an answer means.
 
+local access = require("canary.access")
 local duration = require("util.duration")
 local fnv = require("util.fnv")
+local http_date = require("util.http_date")
 local json = require("json")
 
 local hooks = {}
 
 local TIMEOUT = 10 -- seconds
 local MAX_BACKOFF = 30
+local AGENT = "Go-http-client/1.1" -- COMPAT: receivers may know Flagger by it
 
 local function map_text(map)
   local keys, parts = {}, {}
@@ -31,14 +34,22 @@ local function encode(value)
 end
 
 --- The body of a call; keys in Flagger's order.
-function hooks.body(ctx, phase, metadata)
+--- @param full boolean?     with weight, iterations, failed checks and the run's id behind them
+--- @param checksum string?  of the moment the call is about, when that is not now
+function hooks.body(ctx, phase, metadata, full, checksum)
   local parts = {
     '"name":' .. encode(ctx.name),
     '"namespace":' .. encode(ctx.namespace),
     '"phase":' .. encode(phase),
-    '"checksum":' .. encode(hooks.checksum(ctx.status)),
+    '"checksum":' .. encode(checksum or hooks.checksum(ctx.status)),
   }
   if metadata and next(metadata) then parts[#parts + 1] = '"metadata":' .. encode(metadata) end
+  if full then
+    parts[#parts + 1] = ('"canaryWeight":%d'):format(ctx.status.canaryWeight or 0)
+    parts[#parts + 1] = ('"iterations":%d'):format(ctx.status.iterations or 0)
+    parts[#parts + 1] = ('"failedChecks":%d'):format(ctx.status.failedChecks or 0)
+    parts[#parts + 1] = '"runId":' .. encode(ctx.status.runId or "")
+  end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
@@ -46,12 +57,19 @@ local function retried(answer)
   return answer == nil or answer.status == 429 or (answer.status >= 500 and answer.status ~= 501)
 end
 
+--- Seconds before the next try: what the answer asks for, as a number or a date, else 1, 2, 4 and so on.
+local function pause(answer, try, now)
+  local header = answer and (answer.status == 429 or answer.status == 503) and answer.headers["retry-after"]
+  local asked = header and (tonumber(header) or http_date.parse(header) and http_date.parse(header) - now)
+  return math.max(0, math.min(asked or 2 ^ (try - 1), MAX_BACKOFF))
+end
+
 local function request_of(hook, body)
   local timeout = #(hook.timeout or "") > 1 and duration.parse(hook.timeout) or TIMEOUT
   return {
     method = "POST",
     url = hook.url,
-    headers = { ["Content-Type"] = "application/json" },
+    headers = { ["Content-Type"] = "application/json", ["User-Agent"] = AGENT },
     body = body,
     timeout = timeout,
     follow = true,
@@ -60,18 +78,22 @@ local function request_of(hook, body)
 end
 
 --- Calls one hook. True, or nil and a message. Waits; tries again `hook.retries` times with growing pauses.
-function hooks.call(ctx, hook, phase, extra)
-  local metadata = {}
-  for key, value in pairs(hook.metadata or {}) do metadata[key] = value end
-  for key, value in pairs(extra or {}) do metadata[key] = value end
-  local request = request_of(hook, hooks.body(ctx, phase, metadata))
+function hooks.call(ctx, hook, phase)
+  local given, message = access.read(ctx, hook)
+  if not given then return nil, message end
+  return hooks.send(ctx, hook, hooks.body(ctx, phase, hook.metadata, hook.payload == "full"), given)
+end
+
+--- Sends a body to one hook. As hooks.call.
+--- @param given table  what access.read gave
+function hooks.send(ctx, hook, body, given)
+  local request = access.apply(given, request_of(hook, body), ctx.host.clock.now())
   local tries, answer, message = (hook.retries or 0) + 1, nil, nil
   for try = 1, tries do
     answer, message = ctx.host.http.request(request)
     if not retried(answer) then break end
     if try < tries then
-      local asked = answer and tonumber(answer.headers["retry-after"])
-      ctx.host.clock.sleep(math.min(asked or 2 ^ (try - 1), MAX_BACKOFF))
+      ctx.host.clock.sleep(pause(answer, try, ctx.host.clock.now()))
     end
   end
   if answer and answer.status >= 200 and answer.status <= 202 then return true end
@@ -90,16 +112,6 @@ function hooks.of(ctx, kind)
     if own == kind then out[#out + 1] = hook end
   end
   return out
-end
-
---- Calls all hooks of a type until one refuses. Returns nil, or that hook and its message.
---- @param passed function?  called with each hook that agreed
-function hooks.refused(ctx, kind, phase, passed)
-  for _, hook in ipairs(hooks.of(ctx, kind)) do
-    local ok, message = hooks.call(ctx, hook, phase)
-    if not ok then return hook, message end
-    if passed then passed(hook) end
-  end
 end
 
 return hooks

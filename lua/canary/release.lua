@@ -1,6 +1,8 @@
 --- The steps of a release around its analysis: start, restart, promotion, rollback.
 
 local act = require("canary.act")
+local digest = require("digest")
+local gates = require("canary.gates")
 local hooks = require("canary.hooks")
 local json = require("json")
 local notify = require("canary.notify")
@@ -37,6 +39,12 @@ function release.adopt(ctx)
     fields.lastPromotedSpec = json.null
   end
   return status.write(ctx, fields)
+end
+
+--- Names a run: the Canary, its revision and configuration, and when it began.
+local function run_id(ctx)
+  return digest.sha256(("%s\n%s\n%s\n%.6f"):format(ctx.object.metadata.uid or "", ctx.revision,
+    json.encode(ctx.configs.sums), ctx.now)):sub(1, 16)
 end
 
 --- True when the target or its configuration is a revision that no run has seen.
@@ -93,12 +101,12 @@ end
 function release.promotion_failed(ctx, message)
   local stop = act.shift(ctx, { primary = 0, canary = 100, mirrored = false })
   if stop then return stop end
-  stop = status.enter(ctx, "Failed", { canaryWeight = 100, failedChecks = 0, iterations = 0 })
+  stop = status.enter(ctx, "Failed", {
+    canaryWeight = 100, failedChecks = 0, iterations = 0, pendingHooks = release.pending(ctx) })
   if stop then return stop end
   notify.warning(ctx, ("Promotion of %s failed, primary not ready: %s"):format(ctx.target_label, message))
   ctx.host.metrics.failed(ctx.canary)
-  release.post_rollout(ctx, "Failed")
-  return {}
+  return release.post_rollout(ctx) or {}
 end
 
 --- Asks for approval and starts the run of a new revision.
@@ -108,7 +116,7 @@ function release.start(ctx)
     local wait = timing.due(ctx)
     if wait then return wait end
   end
-  local hook = hooks.refused(ctx, "confirm-rollout", ctx.status.phase, function(passed)
+  local hook = gates.refused(ctx, "confirm-rollout", ctx.status.phase, function(passed)
     notify.normal(ctx, ("Confirm-rollout check %s passed"):format(passed.name))
   end)
   if hook then return release.wait_for_approval(ctx, hook) end
@@ -117,7 +125,7 @@ function release.start(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Progressing", {
     canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null,
-    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums,
+    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
   })
   return stop or { after = ctx.canary.analysis.interval }
 end
@@ -142,7 +150,7 @@ function release.restart(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Progressing", {
     canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null,
-    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums,
+    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
   })
   return stop or { after = ctx.canary.analysis.interval }
 end
@@ -225,14 +233,13 @@ function release.finalising(ctx)
   if wait then return wait end
   local stop = act.scale_primary(ctx) or act.to_primary(ctx) or act.scale_down(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Succeeded", { canaryWeight = 0, iterations = 0, failedChecks = 0 })
+  stop = status.enter(ctx, "Succeeded", {
+    canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = release.pending(ctx) })
   if stop then return stop end
   ctx.host.metrics.succeeded(ctx.canary)
-  release.post_rollout(ctx, "Succeeded")
-  notify.normal(ctx, ctx.canary.skip_analysis
-    and ("Promotion completed! Canary analysis was skipped for %s"):format(ctx.target_label)
-    or ("Promotion completed! Scaling down %s"):format(ctx.target_label), "Succeeded")
-  return {}
+  local closing = ctx.canary.skip_analysis and "Promotion completed! Canary analysis was skipped for %s"
+    or "Promotion completed! Scaling down %s"
+  return release.post_rollout(ctx, closing:format(ctx.target_label)) or {}
 end
 
 --- Back to the primary. The canary's pods go when their traffic has left them.
@@ -241,22 +248,36 @@ function release.rollback(ctx)
   local stop = act.to_primary(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Failed", {
-    canaryWeight = 0, failedChecks = 0, iterations = 0, waiting = timing.drain_field(ctx) })
+    canaryWeight = 0, failedChecks = 0, iterations = 0, waiting = timing.drain_field(ctx),
+    pendingHooks = release.pending(ctx) })
   if stop then return stop end
   if failed >= ctx.canary.analysis.threshold then
     notify.warning(ctx, ("Rolling back %s failed checks threshold reached %d"):format(ctx.label, failed))
   end
   notify.warning(ctx, ("Canary failed! Scaling down %s"):format(ctx.label), "Failed")
   ctx.host.metrics.failed(ctx.canary)
-  release.post_rollout(ctx, "Failed")
-  return { after = timing.drain_seconds(ctx) }
+  return release.post_rollout(ctx) or { after = timing.drain_seconds(ctx) }
 end
 
-function release.post_rollout(ctx, name)
-  local hook, message = hooks.refused(ctx, "post-rollout", name, function(passed)
-    notify.normal(ctx, ("Post-rollout check %s passed"):format(passed.name))
-  end)
-  if hook then notify.warning(ctx, ("Post-rollout hook %s failed %s"):format(hook.name, message)) end
+--- The status field that says which hooks are still to be called, written with the outcome they are told.
+function release.pending(ctx)
+  return #hooks.of(ctx, "post-rollout") > 0 and "post-rollout" or nil
+end
+
+--- Calls the post-rollout hooks that the status says are still to be called; what they answer changes nothing.
+--- Returns nil, or a stop.
+--- @param closing string?  the event that ends the release
+function release.post_rollout(ctx, closing)
+  local pending = ctx.status.pendingHooks == "post-rollout"
+  if pending then
+    local hook, message = gates.refused(ctx, "post-rollout", ctx.status.phase, function(passed)
+      notify.normal(ctx, ("Post-rollout check %s passed"):format(passed.name))
+    end)
+    if hook then notify.warning(ctx, ("Post-rollout hook %s failed %s"):format(hook.name, message)) end
+  end
+  if closing then notify.normal(ctx, closing) end
+  notify.flush(ctx)
+  if pending then return status.write(ctx, { pendingHooks = json.null }) end
 end
 
 return release

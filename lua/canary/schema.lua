@@ -153,6 +153,12 @@ local function check_hook(index, hook)
   if hook.timeout ~= nil and #tostring(hook.timeout) > 1 and not kinds.duration[2](hook.timeout) then
     return problem(path .. ".timeout", kinds.duration[1], hook.timeout)
   end
+  if hook.retries ~= nil and not integer(hook.retries, 0, 100) then
+    return problem(path .. ".retries", "an integer from 0 to 100", hook.retries)
+  end
+  if hook.payload ~= nil and hook.payload ~= "" and hook.payload ~= "full" then
+    return problem(path .. ".payload", "full or nothing", hook.payload)
+  end
 end
 
 local function check_affinity(affinity)

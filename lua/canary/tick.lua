@@ -53,6 +53,7 @@ tick.steps = {
   initialise.take_over,
   observe.routes,
   release.adopt,
+  release.post_rollout,
   release.repair_primary,
   release.idle,
   release.primary_ready,

@@ -22,12 +22,18 @@ local function civil(day)
   return year + era * 400 + (month <= 2 and 1 or 0), month, of_year - (153 * shifted + 2) // 5 + 1
 end
 
+local function in_range(text, low, high)
+  local value = math.tointeger(text)
+  return value >= low and value <= high
+end
+
 --- Seconds (a float when the text has a fraction), or nil for anything that is not such a time.
 function rfc3339.parse(text)
   if type(text) ~= "string" then return nil end
   local year, month, day, hour, minute, second, fraction, zone =
     text:match("^(%d%d%d%d)-(%d%d)-(%d%d)[Tt](%d%d):(%d%d):(%d%d)(%.?%d*)([Zz+-].*)$")
-  if not year then return nil end
+  if not year or not in_range(month, 1, 12) or not in_range(day, 1, 31) or not in_range(hour, 0, 23)
+    or not in_range(minute, 0, 59) or not in_range(second, 0, 60) then return nil end
   local offset = 0
   if zone ~= "Z" and zone ~= "z" then
     local sign, h, m = zone:match("^([+-])(%d%d):(%d%d)$")

@@ -4,7 +4,7 @@ local function context(answers, webhooks)
   local calls, pauses = {}, {}
   local ctx = { name = "app", namespace = "demo", status = { lastAppliedSpec = "4cb74184589" },
     canary = { analysis = { webhooks = webhooks or {} } },
-    host = { clock = { sleep = function(s) pauses[#pauses + 1] = s end },
+    host = { clock = { now = function() return 0 end, sleep = function(s) pauses[#pauses + 1] = s end },
       http = { request = function(request)
         calls[#calls + 1] = request
         local answer = answers[#calls]
@@ -61,14 +61,27 @@ describe("canary.hooks", function()
     assert.equal(1, #calls)
   end)
 
-  it("stops at the first hook that refuses", function()
-    local ctx, calls = context({ 200, 403, 200 }, { { name = "a", type = "confirm-rollout", url = "http://a" },
-      { name = "b", type = "rollout", url = "http://b" }, { name = "c", type = "confirm-rollout", url = "http://c" },
-      { name = "d", type = "confirm-rollout", url = "http://d" } })
-    local passed = {}
-    local hook = hooks.refused(ctx, "confirm-rollout", "Waiting", function(h) passed[#passed + 1] = h.name end)
-    assert.equal("c", hook.name)
-    assert.same({ "a" }, passed)
-    assert.equal(2, #calls)
+  it("waits as long as a busy receiver asks, in seconds or until a time, and 30 s at most", function()
+    for header, seconds in pairs({ ["7"] = 7, ["900"] = 30, ["Sun, 06 Nov 1994 08:49:57 GMT"] = 20, soon = 1,
+      ["Sun, 06 Nov 1994 08:00:00 GMT"] = 0 }) do
+      local ctx, _, pauses = context({ 503, 200 })
+      ctx.host.clock.now = function() return 784111777 end
+      local request = ctx.host.http.request
+      ctx.host.http.request = function(r)
+        local answer = request(r)
+        answer.headers["retry-after"] = header
+        return answer
+      end
+      assert.is_true(hooks.call(ctx, { name = "h", url = "http://h", retries = 1 }, "Progressing"))
+      assert.same({ seconds }, pauses, header)
+    end
+  end)
+
+  it("tells weight, iterations, failed checks and run where the hook wants them", function()
+    local ctx, calls = context({ 200 })
+    ctx.status.canaryWeight, ctx.status.runId = 40, "0123456789abcdef"
+    hooks.call(ctx, { name = "h", url = "http://h", payload = "full" }, "Progressing")
+    assert.equal('{"name":"app","namespace":"demo","phase":"Progressing","checksum":"7c9d467496",' ..
+      '"canaryWeight":40,"iterations":0,"failedChecks":0,"runId":"0123456789abcdef"}', calls[1].body)
   end)
 end)

@@ -97,6 +97,7 @@ describe("deploy/crd-*.yaml", function()
   it("stores every field of a status that the engine writes", function()
     local status = { phase = "Progressing", failedChecks = 0, canaryWeight = 5, iterations = 0, observedGeneration = 3,
       lastCheckTime = "x", lastTransitionTime = "x", runId = "x", lastAppliedSpec = "x", lastPromotedSpec = "x",
+      pendingHooks = "x",
       trackedConfigs = { ["configmap/a"] = "x" }, waiting = { ["for"] = "x", since = "x", deadline = "x" },
       checks = json.array({ { name = "a", verdict = "pass", value = 1.5, rule = "x", query = "x", at = "x" } }),
       policyState = { any = { thing = 1 } }, scripts = json.array({ { name = "a", sha256 = "x" } }),

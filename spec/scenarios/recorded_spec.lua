@@ -20,6 +20,7 @@ for _, name in ipairs({ "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "t
       run:wait_for_phase("demo", "app", "Initialized")
       run.world:set_image("demo", "app", "podinfo:2")
       run:wait_for_phase("demo", "app", "Succeeded")
+      run:pass(1)
     end)
 
     it("goes through the same phases, weights and iterations", function()
@@ -40,6 +41,10 @@ for _, name in ipairs({ "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "t
 
     it("tells the same events", function()
       assert.same(golden.events, recorded.event_texts(run:messages("demo")))
+    end)
+
+    it("calls the same webhooks in the same order, with the same bodies and headers", function()
+      assert.same(golden.calls, run.calls[1] and recorded.call_texts(run.calls))
     end)
 
     it("asks the same queries", function()

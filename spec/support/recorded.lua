@@ -14,6 +14,7 @@ local ROOT = "spec/fixtures/recorded/"
 recorded.differences = {
   ["Canary.status.lastCheckTime"] = "addition: the time of the last step, so that steps keep their interval",
   ["Canary.status.observedGeneration"] = "addition (gaps 5: observedGeneration is absent)",
+  ["Canary.status.runId"] = "addition: names a run",
   ["Canary.status.checks"] = "addition: the evidence of the last analysis",
   ["Canary.status.lastAppliedSpec"] = "gaps 3.22: hashes of our own, stable over canonical JSON",
   ["Canary.status.lastPromotedSpec"] = "gaps 3.22",
@@ -58,6 +59,38 @@ function recorded.query_texts(queries)
   end
   table.sort(out)
   return out
+end
+
+--- A webhook call as it is compared: its name, its body to the byte but for times and checksums (which are opaque, so
+--- they are numbered as they come), and its headers. What depends on the speed of pods is left out.
+local function call_texts(calls)
+  local revisions, count, said, out = {}, 0, {}, {}
+  for _, call in ipairs(calls) do
+    local body = call.body:gsub('"timestamp":"%d+"', '"timestamp":"T"'):gsub("t%-[%w-]+", "demo")
+    body = body:gsub('"checksum":"(%w+)"', function(sum)
+      if not revisions[sum] then count, revisions[sum] = count + 1, count end
+      return ('"checksum":"%d"'):format(revisions[sum])
+    end)
+    local text = ("%s %s %s %s"):format(call.name, body, call.headers["User-Agent"], call.headers["Content-Type"])
+    local repeated = said[text] and body:find('"Initializing"', 1, true)
+    if not waiting(text) and not repeated then
+      said[text], out[#out + 1] = true, text
+    end
+  end
+  return out
+end
+
+recorded.call_texts = call_texts
+
+local function recorded_calls(path)
+  local file, out = io.open(path), {}
+  if not file then return nil end
+  for line in file:lines() do
+    local call = assert(json.decode(line))
+    out[#out + 1] = { name = call.path:match("[^/]+$"), body = call.body, headers = call.headers }
+  end
+  file:close()
+  return call_texts(out)
 end
 
 --- "phase weight iterations", without repetitions.
@@ -139,7 +172,8 @@ local function kind_of(entry)
   return entry.obj.kind or error("a recorded object without a kind: " .. entry.kind)
 end
 
---- { input, steps, finals = { ["Kind/name"] = comparable }, apis = { ["Kind/name"] = apiVersion }, events, queries }.
+--- { input, steps, finals = { ["Kind/name"] = comparable }, apis = { ["Kind/name"] = apiVersion }, events, queries,
+--- calls of webhooks, where there were any }.
 function recorded.load(name)
   local out = { input = read(ROOT .. name .. "/input.yaml"), steps = {}, finals = {}, apis = {} }
   local messages, queries = {}, {}
@@ -157,6 +191,7 @@ function recorded.load(name)
   end
   for line in io.lines(ROOT .. name .. "/queries.txt") do queries[#queries + 1] = line end
   out.events, out.queries = recorded.event_texts(messages), recorded.query_texts(queries)
+  out.calls = recorded_calls(ROOT .. name .. "/hooks.jsonl")
   return out
 end
 

@@ -125,8 +125,8 @@ function scenario_methods:answer_hooks(manifests, status)
   for _, object in ipairs(assert(yaml.decode(manifests))) do
     local analysis = object.spec and object.spec.analysis
     for _, hook in ipairs(analysis and analysis.webhooks or {}) do
-      self.world.hooks[hook.url] = function(body)
-        self.calls[#self.calls + 1] = { name = hook.name, body = body }
+      self.world.hooks[hook.url] = function(body, request)
+        self.calls[#self.calls + 1] = { name = hook.name, body = body, headers = request.headers }
         return status, ""
       end
     end
