@@ -53,17 +53,20 @@ function registry.router(provider)
     close and (" (did you mean %s?)"):format(close) or "")
 end
 
+local function told(ctx, message)
+  if ctx.status.phase == "Progressing" then notify.once(ctx, "Warning", message) end
+end
+
 --- COMPAT: a provider without routes of its own does blue/green only; what it cannot do is dropped, in words.
 function registry.nominal(ctx)
   local canary = ctx.canary
   if #canary.analysis.match > 0 then
-    notify.once(ctx, "Warning", ("A/B testing is not supported when using the %s provider"):format(canary.provider))
+    told(ctx, ("A/B testing is not supported when using the %s provider"):format(canary.provider))
     canary.analysis.match = {}
   end
   if canary.analysis.iterations < 1 and not canary.skip_analysis then
-    notify.once(ctx, "Warning",
-      ("Progressive traffic is not supported when using the %s provider"):format(canary.provider))
-    notify.once(ctx, "Warning", "Setting canaryAnalysis.iterations: 10")
+    told(ctx, ("Progressive traffic is not supported when using the %s provider"):format(canary.provider))
+    told(ctx, "Setting canaryAnalysis.iterations: 10")
     canary.analysis.iterations = 10
   end
   canary.strategy = "blue-green"
