@@ -28,6 +28,18 @@ function act.apply(ctx, patches)
   end
 end
 
+--- True when the target became another revision while the analysed one was being promoted.
+function act.overtaken(ctx)
+  local promoting = ctx.status.phase == "Promoting" or ctx.status.phase == "Finalising"
+  return promoting and ctx.revision ~= ctx.status.lastAppliedSpec
+end
+
+--- True when traffic has to leave the canary although the primary's rollout may not be complete.
+function act.urgent(ctx)
+  if not ctx.router.weighted and not ctx.router.matches then return false end
+  return act.overtaken(ctx) or ctx.kind.available(ctx.target) == 0
+end
+
 --- What the guard has to know.
 function act.facts(ctx)
   return {
@@ -40,6 +52,8 @@ function act.facts(ctx)
     checks = ctx.checks,
     phase = ctx.status.phase,
     apex_on_primary = ctx.apex_on_primary,
+    urgent = ctx.target ~= nil and act.urgent(ctx),
+    primary_wanted = ctx.primary and ctx.kind.replicas(ctx.primary) or 0,
   }
 end
 

@@ -12,7 +12,8 @@ end
 --- @param want table  { primary, canary, mirrored }
 --- @param now table   { routes = live routes or nil, primary = pods of the primary that are ready,
 ---   canary = of the canary, primary_ready, canary_ready = booleans, checks = "passed"|"failed"|"unknown" or nil,
----   phase = string, nominal = the router moves no traffic }
+---   phase = string, nominal = the router moves no traffic, urgent = the canary has no ready pod, or became a
+---   revision that nobody analysed: half of the primary's `primary_wanted` pods are enough then to take its traffic }
 function guard.shift(want, now)
   if not percent(want.primary) or not percent(want.canary) or want.primary + want.canary ~= 100 then
     return ("weights must be integers that sum to 100, found %s and %s"):format(want.primary, want.canary)
@@ -23,7 +24,8 @@ function guard.shift(want, now)
     return ("no traffic for the canary: it has %d ready pods and its rollout is %s"):format(
       now.canary, now.canary_ready and "complete" or "not complete")
   end
-  if want.primary > 0 and want.primary > live.primary and (now.primary == 0 or not now.primary_ready) then
+  local carries = now.primary_ready or (now.urgent and 2 * now.primary >= now.primary_wanted)
+  if want.primary > 0 and want.primary > live.primary and (now.primary == 0 or not carries) then
     return ("no more traffic for the primary: it has %d ready pods and its rollout is %s"):format(
       now.primary, now.primary_ready and "complete" or "not complete")
   end

@@ -86,6 +86,28 @@ function release.idle(ctx)
   return finish_rollback(ctx) or {}
 end
 
+local function why_withdrawn(ctx)
+  if act.overtaken(ctx) then return "Normal", "New revision detected! Routing all traffic to %s-primary.%s" end
+  return "Warning", "The canary has no ready pods! Routing all traffic to %s-primary.%s"
+end
+
+--- Traffic does not stay on a canary without a ready pod, nor on one that became another revision during its
+--- promotion. Losing all pods counts as a failed check.
+function release.withdraw(ctx)
+  if ctx.routes.canary == 0 or not act.urgent(ctx) then return nil end
+  local stop = act.to_primary(ctx)
+  if stop and stop.reason == "Guard" then return nil end -- the primary is no better
+  if stop then return stop end
+  local kind, message = why_withdrawn(ctx)
+  notify.event(ctx, kind, message:format(ctx.canary.target.name, ctx.namespace))
+  if is(ctx, "Failed") then return nil end
+  if not is(ctx, "Progressing", "WaitingPromotion") then return status.write(ctx, { canaryWeight = 0 }) end
+  ctx.status.failedChecks = (ctx.status.failedChecks or 0) + 1
+  if ctx.status.failedChecks >= ctx.canary.analysis.threshold then return release.rollback(ctx) end
+  stop = status.step(ctx, { canaryWeight = 0, failedChecks = ctx.status.failedChecks })
+  return stop or { after = ctx.canary.analysis.interval }
+end
+
 --- A primary that is not ready gets no more traffic; nothing else happens meanwhile.
 function release.primary_ready(ctx)
   if ctx.primary_ready then return nil end

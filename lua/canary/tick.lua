@@ -56,6 +56,7 @@ tick.steps = {
   release.post_rollout,
   release.repair_primary,
   release.idle,
+  release.withdraw,
   release.primary_ready,
   release.start,
   release.restart,

@@ -9,8 +9,10 @@ local merge = require("util.merge")
 local yaml = require("yaml")
 local api = require("sandbox.api")
 local autoscaler = require("sandbox.autoscaler")
+local behaviour = require("sandbox.behaviour")
 local collector = require("sandbox.collector")
 local controllers = require("sandbox.controllers")
+local pods = require("sandbox.pods")
 local prometheus = require("sandbox.prometheus")
 local queue = require("sandbox.queue")
 local random = require("sandbox.random")
@@ -203,6 +205,15 @@ end
 --- From now on new pods whose name matches the glob never become ready.
 function world_methods:break_pods(namespace, glob)
   table.insert(self.controllers.stuck, namespace .. "/" .. glob)
+end
+
+--- The ready pods whose name matches the glob are ready no longer, as when their process hangs.
+function world_methods:fail_pods(namespace, glob)
+  for _, pod in ipairs(self.api:all("v1", "Pod", namespace)) do
+    if behaviour.hit(glob, pod.metadata.name) then
+      self.api:set_status(pod, pods.status(pod, false, self.api:time()))
+    end
+  end
 end
 
 --- Pods that start from now on become ready again.

@@ -40,6 +40,17 @@ describe("canary.guard", function()
     assert.is_true(refuses({ primary = 100, canary = 0 }))
   end)
 
+  it("lets a primary in the middle of a rollout take what the canary must not keep, with half of its pods", function()
+    now.primary_ready, now.urgent, now.primary, now.primary_wanted = false, true, 2, 4
+    assert.is_false(refuses({ primary = 100, canary = 0 }))
+    now.primary = 1
+    assert.is_true(refuses({ primary = 100, canary = 0 }))
+    now.primary, now.primary_wanted = 0, 0
+    assert.is_true(refuses({ primary = 100, canary = 0 }))
+    now.primary, now.primary_wanted, now.urgent = 2, 4, false
+    assert.is_true(refuses({ primary = 100, canary = 0 }))
+  end)
+
   it("never raises the canary's weight unless the checks passed", function()
     for _, checks in ipairs({ "failed", "unknown" }) do
       now.checks = checks

@@ -13,7 +13,8 @@ describe("util.rfc3339", function()
   end)
 
   it("refuses what is no time", function()
-    for _, text in ipairs({ "", "now", "2000-02-29", "2000-02-29T12:00:00", "2000-02-29T12:00:00+1", "2000-13-01T12:00:00Z",
+    for _, text in ipairs({ "", "now", "2000-02-29", "2000-02-29T12:00:00", "2000-02-29T12:00:00+1",
+      "2000-13-01T12:00:00Z",
       "2000-02-32T12:00:00Z", "2000-02-29T24:00:00Z", "2000-02-29T12:60:00Z" }) do
       assert.is_nil(rfc3339.parse(text))
     end
