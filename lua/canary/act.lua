@@ -174,4 +174,26 @@ function act.scale_primary(ctx)
   ctx.primary_scaler = stored
 end
 
+--- Pods that the canary's scaler found necessary for the canary's share say how many all of the traffic needs.
+--- nil when its number says nothing about load.
+local function needed(ctx)
+  local pods, share = ctx.kind.available(ctx.target), ctx.routes.canary
+  if share < 100 and pods <= ctx.scaler_kind.minimum(ctx.scaler) then return nil end
+  return math.min(ctx.scaler_kind.maximum(ctx.primary_scaler), math.ceil(pods * 100 / share))
+end
+
+--- Gives the primary the pods for all of the traffic before it gets it; its scaler, which saw a part of the traffic
+--- only, goes on from there. Returns nil when they are there, or a stop.
+function act.reserve(ctx)
+  if not ctx.scaler or not ctx.primary_scaler or ctx.routes.canary == 0 then return nil end
+  local wanted = needed(ctx)
+  if not wanted or ctx.kind.available(ctx.primary) >= wanted then return nil end
+  if ctx.kind.replicas(ctx.primary) < wanted then
+    local stored, stop = cluster.patch(ctx, ctx.primary, ctx.kind.scale(ctx.primary, wanted))
+    if not stored then return stop end
+    ctx.primary = stored
+  end
+  return { after = ctx.canary.analysis.interval }
+end
+
 return act

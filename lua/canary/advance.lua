@@ -6,6 +6,7 @@ local flagger = require("policies.flagger")
 local gates = require("canary.gates")
 local hooks = require("canary.hooks")
 local notify = require("canary.notify")
+local promotion = require("canary.promotion")
 local release = require("canary.release")
 local status = require("canary.status")
 local timing = require("canary.timing")
@@ -132,7 +133,7 @@ end
 local function promote(ctx, decision, checks)
   local stop = not decision.approved and confirm_promotion(ctx, checks) or nil
   if stop then return stop end
-  return release.promote(ctx)
+  return promotion.promote(ctx)
 end
 
 --- The check of this interval and what follows from it.

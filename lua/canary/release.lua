@@ -1,24 +1,17 @@
---- The steps of a release around its analysis: start, restart, promotion, rollback.
+--- The steps of a run before its promotion: start, restart, rollback.
 
 local act = require("canary.act")
 local digest = require("digest")
 local gates = require("canary.gates")
-local hooks = require("canary.hooks")
 local json = require("json")
 local notify = require("canary.notify")
+local outcome = require("canary.outcome")
 local phase = require("canary.phase")
 local status = require("canary.status")
 local timing = require("canary.timing")
 local tracked = require("canary.tracked")
 
 local release = {}
-
-local function is(ctx, ...)
-  for _, name in ipairs({ ... }) do
-    if ctx.status.phase == name then return true end
-  end
-  return false
-end
 
 --- Hashes of another controller say nothing about our own; they are replaced by ours, and only a primary
 --- that differs from the target tells of a revision that was never released.
@@ -29,7 +22,7 @@ end
 function release.adopt(ctx)
   if not foreign(ctx.status.lastAppliedSpec) then return nil end
   local fields = { lastAppliedSpec = ctx.revision }
-  if is(ctx, "Initialized", "Succeeded") then
+  if status.is(ctx, "Initialized", "Succeeded") then
     if not ctx.kind.same_revision(ctx.target, ctx.primary, act.copy_rule(ctx)) then
       fields.lastAppliedSpec, fields.lastPromotedSpec = "s1-0", "s1-0"
     else
@@ -54,24 +47,9 @@ local function changed(ctx)
   return tracked.changed(ctx, ctx.configs)
 end
 
---- After a promotion that failed the canary carries the traffic, and the primary is what is broken: the next
---- revision repairs the primary first, and traffic stays where it is well.
-function release.repair_primary(ctx)
-  if not is(ctx, "Failed") or (ctx.status.canaryWeight or 0) ~= 100 then return nil end
-  if ctx.revision == ctx.status.lastAppliedSpec and not tracked.changed(ctx, ctx.configs) then return {} end
-  if not ctx.canary_ready then return { after = ctx.canary.analysis.interval } end
-  notify.normal(ctx, ("New revision detected! Repairing %s-primary.%s"):format(ctx.canary.target.name, ctx.namespace))
-  ctx.status.lastAppliedSpec = ctx.revision
-  local stop = act.promote(ctx)
-  if stop then return stop end
-  stop = status.enter(ctx, "Promoting", {
-    lastAppliedSpec = ctx.revision, lastPromotedSpec = ctx.revision, trackedConfigs = ctx.configs.sums })
-  return stop or { after = ctx.canary.analysis.interval }
-end
-
 --- A rolled back target is scaled to zero when its traffic has left it.
 local function finish_rollback(ctx)
-  if not is(ctx, "Failed") or not timing.draining(ctx) then return nil end
+  if not status.is(ctx, "Failed") or not timing.draining(ctx) then return nil end
   local wait = timing.drain(ctx)
   if wait then return wait end
   local stop = act.scale_down(ctx)
@@ -81,7 +59,7 @@ end
 
 --- Idle phases end here unless there is a new revision.
 function release.idle(ctx)
-  if phase.active(ctx.status.phase) or is(ctx, "Waiting") then return nil end
+  if phase.active(ctx.status.phase) or status.is(ctx, "Waiting") then return nil end
   if changed(ctx) then return nil end
   return finish_rollback(ctx) or {}
 end
@@ -100,41 +78,18 @@ function release.withdraw(ctx)
   if stop then return stop end
   local kind, message = why_withdrawn(ctx)
   notify.event(ctx, kind, message:format(ctx.canary.target.name, ctx.namespace))
-  if is(ctx, "Failed") then return nil end
-  if not is(ctx, "Progressing", "WaitingPromotion") then return status.write(ctx, { canaryWeight = 0 }) end
+  if status.is(ctx, "Failed") then return nil end
+  if not status.is(ctx, "Progressing", "WaitingPromotion") then return status.write(ctx, { canaryWeight = 0 }) end
   ctx.status.failedChecks = (ctx.status.failedChecks or 0) + 1
   if ctx.status.failedChecks >= ctx.canary.analysis.threshold then return release.rollback(ctx) end
   stop = status.step(ctx, { canaryWeight = 0, failedChecks = ctx.status.failedChecks })
   return stop or { after = ctx.canary.analysis.interval }
 end
 
---- A primary that is not ready gets no more traffic; nothing else happens meanwhile.
-function release.primary_ready(ctx)
-  if ctx.primary_ready then return nil end
-  local message = ("%s-primary.%s not ready: %s"):format(ctx.canary.target.name, ctx.namespace, ctx.primary_message)
-  if is(ctx, "Promoting", "Finalising") and not ctx.primary_retriable then
-    return release.promotion_failed(ctx, message)
-  end
-  notify.once(ctx, "Warning", message)
-  return { after = ctx.canary.analysis.interval }
-end
-
---- The primary could not take the promoted revision: traffic goes, or stays, on the canary.
-function release.promotion_failed(ctx, message)
-  local stop = act.shift(ctx, { primary = 0, canary = 100, mirrored = false })
-  if stop then return stop end
-  stop = status.enter(ctx, "Failed", {
-    canaryWeight = 100, failedChecks = 0, iterations = 0, pendingHooks = release.pending(ctx) })
-  if stop then return stop end
-  notify.warning(ctx, ("Promotion of %s failed, primary not ready: %s"):format(ctx.target_label, message))
-  ctx.host.metrics.failed(ctx.canary)
-  return release.post_rollout(ctx) or {}
-end
-
 --- Asks for approval and starts the run of a new revision.
 function release.start(ctx)
   if phase.active(ctx.status.phase) then return nil end
-  if is(ctx, "Waiting") then
+  if status.is(ctx, "Waiting") then
     local wait = timing.due(ctx)
     if wait then return wait end
   end
@@ -154,7 +109,7 @@ end
 
 function release.wait_for_approval(ctx, hook)
   local stop
-  if is(ctx, "Waiting") then
+  if status.is(ctx, "Waiting") then
     stop = status.step(ctx, {})
   else
     notify.warning(ctx, ("Halt %s advancement waiting for approval %s"):format(ctx.label, hook.name))
@@ -165,7 +120,7 @@ end
 
 --- A revision that arrives during a run starts the run again.
 function release.restart(ctx)
-  if not is(ctx, "Progressing", "WaitingPromotion") then return nil end
+  if not status.is(ctx, "Progressing", "WaitingPromotion") then return nil end
   if ctx.revision == ctx.status.lastAppliedSpec and not tracked.changed(ctx, ctx.configs) then return nil end
   notify.normal(ctx, ("New revision detected! Restarting analysis for %s"):format(ctx.target_label))
   local stop = act.to_primary(ctx)
@@ -179,7 +134,7 @@ end
 
 --- A step whose weight is live but was never written down (the process ended between the two): it counts from now.
 function release.adopt_weight(ctx)
-  if not is(ctx, "Progressing", "WaitingPromotion") or ctx.canary.strategy ~= "canary" then return nil end
+  if not status.is(ctx, "Progressing", "WaitingPromotion") or ctx.canary.strategy ~= "canary" then return nil end
   if ctx.routes.canary == (ctx.status.canaryWeight or 0) then return nil end
   notify.normal(ctx, ("Advance %s canary weight %d"):format(ctx.label, ctx.routes.canary))
   local stop = status.step(ctx, { canaryWeight = ctx.routes.canary })
@@ -188,11 +143,11 @@ end
 
 --- Traffic needs a canary that is complete, has pods, and has been so for a moment.
 function release.canary_ready(ctx)
-  if is(ctx, "Progressing", "WaitingPromotion") and ctx.kind.replicas(ctx.target) == 0 then
+  if status.is(ctx, "Progressing", "WaitingPromotion") and ctx.kind.replicas(ctx.target) == 0 then
     local stop = act.scale_up(ctx)
     return stop or { after = ctx.canary.analysis.interval }
   end
-  if is(ctx, "Promoting", "Finalising") then return nil end
+  if status.is(ctx, "Promoting", "Finalising") then return nil end
   if not ctx.canary_ready then
     local message = ("canary %s %s not ready: %s"):format(ctx.kind.noun, ctx.target_label, ctx.canary_message)
     notify.once(ctx, "Warning", message)
@@ -202,68 +157,6 @@ function release.canary_ready(ctx)
   return timing.settled(ctx, ctx.target)
 end
 
---- skipAnalysis: the revision is promoted as it is. The primary's rollout is awaited all the same.
-function release.skip(ctx)
-  if not ctx.canary.skip_analysis or not is(ctx, "Progressing", "WaitingPromotion") then return nil end
-  local stop = act.to_primary(ctx)
-  if stop then return stop end
-  return release.promote(ctx)
-end
-
---- Copies the analysed revision to the primary.
-function release.promote(ctx)
-  local stop = act.promote(ctx)
-  if stop then return stop end
-  stop = status.enter(ctx, "Promoting", { lastPromotedSpec = ctx.revision })
-  return stop or { after = ctx.canary.analysis.interval }
-end
-
---- The primary runs the new revision: traffic goes back to it, at once or in steps.
-function release.promoting(ctx)
-  if not is(ctx, "Promoting") then return nil end
-  local wait = timing.settled(ctx, ctx.primary)
-  if wait then return wait end
-  local stop = act.scale_primary(ctx)
-  if stop then return stop end
-  local step, live = ctx.canary.analysis.step_weight_promotion, ctx.routes.canary
-  if not ctx.router.weighted and not ctx.router.matches then
-    stop = status.enter(ctx, "Finalising", { canaryWeight = 0, iterations = 0 })
-    return stop or { after = ctx.canary.analysis.interval }
-  end
-  local walks = step > 0 and live > 0 and ctx.kind.available(ctx.target) > 0
-  wait = walks and timing.due(ctx) or nil
-  if wait then return wait end
-  if walks and live > step then
-    stop = act.shift(ctx, { primary = 100 - live + step, canary = live - step, mirrored = false })
-    if stop then return stop end
-    notify.normal(ctx, ("Advance %s primary weight %d"):format(ctx.label, 100 - live + step))
-    stop = status.step(ctx, { canaryWeight = live - step })
-    return stop or { after = ctx.canary.analysis.interval }
-  end
-  stop = act.to_primary(ctx)
-  if stop then return stop end
-  notify.normal(ctx,
-    step > 0 and ("Advance %s primary weight 100"):format(ctx.label) or "Routing all traffic to primary")
-  stop = status.enter(ctx, "Finalising", { canaryWeight = 0, iterations = 0 })
-  return stop or { after = ctx.canary.analysis.interval }
-end
-
---- The last traffic has left the canary: it is scaled down, and the release is over.
-function release.finalising(ctx)
-  if not is(ctx, "Finalising") then return nil end
-  local wait = timing.due(ctx)
-  if wait then return wait end
-  local stop = act.scale_primary(ctx) or act.to_primary(ctx) or act.scale_down(ctx)
-  if stop then return stop end
-  stop = status.enter(ctx, "Succeeded", {
-    canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = release.pending(ctx) })
-  if stop then return stop end
-  ctx.host.metrics.succeeded(ctx.canary)
-  local closing = ctx.canary.skip_analysis and "Promotion completed! Canary analysis was skipped for %s"
-    or "Promotion completed! Scaling down %s"
-  return release.post_rollout(ctx, closing:format(ctx.target_label)) or {}
-end
-
 --- Back to the primary. The canary's pods go when their traffic has left them.
 function release.rollback(ctx)
   local failed = ctx.status.failedChecks or 0
@@ -271,35 +164,14 @@ function release.rollback(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Failed", {
     canaryWeight = 0, failedChecks = 0, iterations = 0, waiting = timing.drain_field(ctx),
-    pendingHooks = release.pending(ctx) })
+    pendingHooks = outcome.pending(ctx) })
   if stop then return stop end
   if failed >= ctx.canary.analysis.threshold then
     notify.warning(ctx, ("Rolling back %s failed checks threshold reached %d"):format(ctx.label, failed))
   end
   notify.warning(ctx, ("Canary failed! Scaling down %s"):format(ctx.label), "Failed")
   ctx.host.metrics.failed(ctx.canary)
-  return release.post_rollout(ctx) or { after = timing.drain_seconds(ctx) }
-end
-
---- The status field that says which hooks are still to be called, written with the outcome they are told.
-function release.pending(ctx)
-  return #hooks.of(ctx, "post-rollout") > 0 and "post-rollout" or nil
-end
-
---- Calls the post-rollout hooks that the status says are still to be called; what they answer changes nothing.
---- Returns nil, or a stop.
---- @param closing string?  the event that ends the release
-function release.post_rollout(ctx, closing)
-  local pending = ctx.status.pendingHooks == "post-rollout"
-  if pending then
-    local hook, message = gates.refused(ctx, "post-rollout", ctx.status.phase, function(passed)
-      notify.normal(ctx, ("Post-rollout check %s passed"):format(passed.name))
-    end)
-    if hook then notify.warning(ctx, ("Post-rollout hook %s failed %s"):format(hook.name, message)) end
-  end
-  if closing then notify.normal(ctx, closing) end
-  notify.flush(ctx)
-  if pending then return status.write(ctx, { pendingHooks = json.null }) end
+  return outcome.post_rollout(ctx) or { after = timing.drain_seconds(ctx) }
 end
 
 return release

@@ -1,4 +1,4 @@
---- Two Canaries on one target: the older one has it.
+--- Two Canaries on one target or one scaler: the older one has it.
 
 local rivals = {}
 
@@ -8,24 +8,36 @@ local function older(a, b)
   return a.metadata.name < b.metadata.name
 end
 
-local function same_target(a, b)
-  local one, two = a.spec and a.spec.targetRef or {}, b.spec and b.spec.targetRef or {}
-  return one.kind == two.kind and one.name == two.name
+local function same(one, two)
+  return type(one) == "table" and type(two) == "table" and one.kind == two.kind and one.name == two.name
 end
 
---- A stop when an older Canary of the namespace manages the same target, or the same apex Service.
+local function target_of(object) return object.spec and object.spec.targetRef end
+local function scaler_of(object) return object.spec and object.spec.autoscalerRef end
+
+-- What a Canary has for itself: the field, how to read it, and the reason of its problem.
+local OWN = {
+  { "spec.targetRef", target_of, "TargetTaken", "a target" },
+  { "spec.autoscalerRef", scaler_of, "ScalerTaken", "a scaler" },
+}
+
+local TAKEN = "%s: expected %s of its own, found %s %s.%s managed by Canary %s"
+
+--- A stop when an older Canary of the namespace manages the same target or the same scaler.
 function rivals.check(ctx)
   local list, message, code = ctx.host.kube.list({
     apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = ctx.namespace })
   if not list then return { fail = message, code = code } end
   for _, other in ipairs(list) do
-    if other.metadata.name ~= ctx.name and same_target(other, ctx.object) and older(other, ctx.object) then
-      -- looking at it makes this tick run again when it goes
-      ctx.host.kube.get({ apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = ctx.namespace,
-        name = other.metadata.name })
-      local sentence = "spec.targetRef: expected a target of its own, found %s %s managed by Canary %s"
-      return { reason = "TargetTaken", problem = sentence:format(
-        ctx.canary.target.kind, ctx.target_label, other.metadata.name) }
+    for _, own in ipairs(OWN) do
+      local mine = own[2](ctx.object)
+      if other.metadata.name ~= ctx.name and same(own[2](other), mine) and older(other, ctx.object) then
+        -- looking at it makes this tick run again when it goes
+        ctx.host.kube.get({ apiVersion = "flagger.app/v1beta1", kind = "Canary", namespace = ctx.namespace,
+          name = other.metadata.name })
+        return { reason = own[3], problem = TAKEN:format(own[1], own[4], mine.kind, mine.name, ctx.namespace,
+          other.metadata.name) }
+      end
     end
   end
 end

@@ -45,7 +45,8 @@ function status.write(ctx, fields)
 end
 
 --- Enters a phase. `fields` are further fields of the status; the time of this step is written with it.
-function status.enter(ctx, name, fields)
+--- @param special string?  what the condition says instead of the phase's own sentence
+function status.enter(ctx, name, fields, special)
   local from = ctx.status.phase or ""
   if not phase.allowed(from, name) then
     error(("a canary cannot go from phase '%s' to '%s'"):format(from, name))
@@ -57,7 +58,7 @@ function status.enter(ctx, name, fields)
   fields.waiting = fields.waiting or json.null
   ctx.status.conditions = without_condition(ctx, "Stalled")
   fields.conditions = with_condition(ctx,
-    { type = "Promoted", status = condition_status, reason = name, message = message })
+    { type = "Promoted", status = condition_status, reason = name, message = special or message })
   local stop = status.write(ctx, fields)
   if stop then return stop end
   if from ~= name then ctx.memory.said = {} end
@@ -72,6 +73,14 @@ function status.step(ctx, fields)
   local stop = status.write(ctx, fields)
   if not stop then ctx.canary.iterations = ctx.status.iterations or 0 end
   return stop
+end
+
+--- True when the Canary is in one of these phases.
+function status.is(ctx, ...)
+  for _, name in ipairs({ ... }) do
+    if ctx.status.phase == name then return true end
+  end
+  return false
 end
 
 --- When the last step or check was, in seconds; 0 when there never was one.

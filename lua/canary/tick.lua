@@ -9,6 +9,8 @@ local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
+local outcome = require("canary.outcome")
+local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rivals = require("canary.rivals")
 local status = require("canary.status")
@@ -53,18 +55,18 @@ tick.steps = {
   initialise.take_over,
   observe.routes,
   release.adopt,
-  release.post_rollout,
-  release.repair_primary,
+  outcome.post_rollout,
+  promotion.repair,
   release.idle,
   release.withdraw,
-  release.primary_ready,
+  promotion.primary_ready,
   release.start,
   release.restart,
   release.adopt_weight,
   release.canary_ready,
-  release.skip,
-  release.promoting,
-  release.finalising,
+  promotion.skip,
+  promotion.promoting,
+  promotion.finalising,
   advance.rollback_hooks,
   advance.step,
 }

@@ -36,6 +36,11 @@ function hpa.repair(canary, object, primary)
   return merge.diff({ spec = have }, { spec = want })
 end
 
+--- The most pods it makes.
+function hpa.maximum(object)
+  return object.spec.maxReplicas
+end
+
 --- The fewest pods it keeps.
 function hpa.minimum(object)
   return object.spec.minReplicas or 1
