@@ -3,16 +3,15 @@
 local act = require("canary.act")
 local cluster = require("canary.cluster")
 local json = require("json")
-local merge = require("util.merge")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
+local services = require("canary.services")
 local status = require("canary.status")
 local view = require("canary.view")
 
 local finalise = {}
 
 local FINALIZER = "finalizer.flagger.app"
-local LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 local PATIENCE = 300 -- seconds a deletion waits for pods before it goes on without them
 
 local function finalizers(ctx, keep)
@@ -42,17 +41,13 @@ function finalise.protect(ctx)
   if ctx.canary.revert_on_deletion ~= protected(ctx) then return set_finalizer(ctx, ctx.canary.revert_on_deletion) end
 end
 
---- The apex Service selects the target's pods again, as its user wrote it if that is known.
+--- The apex Service selects the target's pods again, as its user wrote it.
 local function restore_apex(ctx)
   local service, stop = cluster.get(ctx, "v1", "Service", ctx.canary.names.apex)
   if not service then return stop end
   if cluster.owned(ctx, service) then return nil end
-  local selector = { [ctx.canary.target.label] = ctx.canary.target.label_value }
-  local applied = json.decode((service.metadata.annotations or {})[LAST_APPLIED] or "")
-  if applied and applied.spec and applied.spec.selector then selector = applied.spec.selector end
-  local patch = { spec = { selector = merge.diff(service.spec.selector or {}, selector) } }
   local stored
-  stored, stop = cluster.patch(ctx, service, next(patch.spec) and patch)
+  stored, stop = cluster.patch(ctx, service, services.restore(ctx.canary, service))
   if not stored then return stop end
 end
 

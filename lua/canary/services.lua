@@ -76,6 +76,33 @@ local function unmanaged(wanted, have, keys)
   return wanted
 end
 
+local ORIGINAL = "serin.dev/original-service"
+
+--- A Service that is the user's is changed with a note of what it was, written once.
+local function note(have, patch)
+  if not patch.spec or ((have.metadata.annotations or {})[ORIGINAL]) then return end
+  local before = { selector = have.spec.selector or json.null, ports = patch.spec.ports and have.spec.ports or nil }
+  patch.metadata = { annotations = { [ORIGINAL] = json.encode(before) } }
+end
+
+--- The merge patch that gives a user's Service back as it was, or nil. Without a note of ours (another controller
+--- changed it): the selector that kubectl applied, else that of the target's pods.
+function services.restore(canary, have)
+  local annotations = have.metadata.annotations or {}
+  local before = json.decode(annotations[ORIGINAL] or "")
+  local applied = json.decode(annotations["kubectl.kubernetes.io/last-applied-configuration"] or "")
+  local selector = { [canary.target.label] = canary.target.label_value }
+  if type(applied) == "table" and type(applied.spec) == "table" then selector = applied.spec.selector or selector end
+  if type(before) == "table" then selector = before.selector or selector else before = {} end
+  local patch = { spec = {
+    selector = selector == json.null and json.null or merge.diff(have.spec.selector or {}, selector),
+    ports = before.ports and not merge.equal(before.ports, have.spec.ports) and before.ports or nil,
+  } }
+  if next(patch.spec) == nil then patch.spec = nil end
+  if annotations[ORIGINAL] then patch.metadata = { annotations = { [ORIGINAL] = json.null } } end
+  return next(patch) and patch or nil
+end
+
 --- The merge patch that repairs `have`, or nil. `owned`: metadata is ours too.
 function services.repair(canary, have, wanted, owned)
   local patch = {}
@@ -83,7 +110,9 @@ function services.repair(canary, have, wanted, owned)
   local want_ports = merged_ports(have.spec.ports, wanted.spec.ports)
   if not merge.equal(sorted(have.spec.ports), sorted(want_ports)) then spec.ports = want_ports end
   if next(spec) then patch.spec = spec end
-  if owned then
+  if not owned then
+    note(have, patch)
+  else
     local skip = canary.service.unmanaged
     local labels = unmanaged(merge.copy(wanted.metadata.labels), have.metadata.labels, skip.labels)
     local annotations = unmanaged(merge.copy(wanted.metadata.annotations), have.metadata.annotations, skip.annotations)

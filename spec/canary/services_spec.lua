@@ -1,5 +1,6 @@
 local json = require("json")
 local merge = require("util.merge")
+local object = require("util.object")
 local services = require("canary.services")
 
 local function canary(service)
@@ -41,7 +42,30 @@ describe("canary.services", function()
     local patch = services.repair(canary(), have, want, false)
     assert.same({ app = "app-primary", extra = json.null }, patch.spec.selector)
     assert.equal(30080, patch.spec.ports[1].nodePort)
-    assert.is_nil(patch.metadata)
+  end)
+
+  it("notes what a user's Service was, once, and gives it back", function()
+    local want, note = services.wanted(canary(), "apex", {}), "serin.dev/original-service"
+    local have = merge.copy(want)
+    have.metadata.annotations = { mine = "x" }
+    have.spec.selector, have.spec.ports[1].port = { app = "app" }, 81
+    local patch = services.repair(canary(), have, want, false)
+    local changed = object.merged(have, patch)
+    assert.is_nil(services.repair(canary(), changed, want, false))
+    changed.spec.selector.app = "drift"
+    assert.is_nil(services.repair(canary(), changed, want, false).metadata)
+    local restored = object.merged(changed, services.restore(canary(), changed))
+    assert.same(have, restored)
+    assert.is_nil(restored.metadata.annotations[note])
+  end)
+
+  it("gives a Service that another controller changed the selector that kubectl applied, or the target's", function()
+    local have = services.wanted(canary(), "apex", {})
+    have.metadata.annotations = {}
+    assert.same({ spec = { selector = { app = "app" } } }, services.restore(canary(), have))
+    have.metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"] =
+      '{"spec":{"selector":{"app":"app","tier":"web"}}}'
+    assert.same({ spec = { selector = { app = "app", tier = "web" } } }, services.restore(canary(), have))
   end)
 
   it("leaves the metadata of somebody else's Service, and the keys that are not managed", function()
