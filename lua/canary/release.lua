@@ -13,25 +13,40 @@ local tracked = require("canary.tracked")
 
 local release = {}
 
+local NEVER = "s1-0" -- the hash of no revision
+
 --- Hashes of another controller say nothing about our own; they are replaced by ours, and only a primary
 --- that differs from the target tells of a revision that was never released.
 local function foreign(hash)
   return hash ~= nil and hash ~= "" and not hash:find("^s1%-%x+$")
 end
 
+--- Goes on with what another controller began. COMPAT: while a promotion waits, Flagger shows a weight of 0 and
+--- counts to -1.
 function release.adopt(ctx)
   if not foreign(ctx.status.lastAppliedSpec) then return nil end
   local fields = { lastAppliedSpec = ctx.revision }
+  local promoted = ctx.kind.same_revision(ctx.target, ctx.primary, act.copy_rule(ctx))
   if status.is(ctx, "Initialized", "Succeeded") then
-    if not ctx.kind.same_revision(ctx.target, ctx.primary, act.copy_rule(ctx)) then
-      fields.lastAppliedSpec, fields.lastPromotedSpec = "s1-0", "s1-0"
-    else
-      fields.lastPromotedSpec = ctx.revision
-    end
+    if not promoted then fields.lastAppliedSpec = NEVER end
+    fields.lastPromotedSpec = fields.lastAppliedSpec
   elseif foreign(ctx.status.lastPromotedSpec) then
     fields.lastPromotedSpec = json.null
   end
+  if (ctx.status.iterations or 0) < 0 then fields.iterations = 0 end
+  if status.is(ctx, "WaitingPromotion") and ctx.canary.strategy == "canary" then
+    fields.canaryWeight = ctx.routes.canary
+  end
   return status.write(ctx, fields)
+end
+
+--- A rolled back target that returns to what the primary runs is no new revision, also when another controller
+--- promoted that.
+function release.adopt_promoted(ctx)
+  if not status.is(ctx, "Failed") or ctx.status.lastPromotedSpec ~= nil then return nil end
+  if ctx.revision == ctx.status.lastAppliedSpec then return nil end
+  if not ctx.kind.same_revision(ctx.target, ctx.primary, act.copy_rule(ctx)) then return nil end
+  return status.write(ctx, { lastPromotedSpec = ctx.revision })
 end
 
 --- Names a run: the Canary, its revision and configuration, and when it began.

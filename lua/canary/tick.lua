@@ -55,6 +55,7 @@ tick.steps = {
   initialise.take_over,
   observe.routes,
   release.adopt,
+  release.adopt_promoted,
   outcome.post_rollout,
   promotion.repair,
   release.idle,
