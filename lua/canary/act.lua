@@ -147,6 +147,7 @@ function act.copy_rule(ctx)
     prefixes = ctx.host.settings.include_label_prefix,
     tracked = ctx.configs.set,
     id = act.promotion_id(ctx),
+    service = ctx.canary.names.primary,
   }
 end
 

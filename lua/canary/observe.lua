@@ -8,6 +8,7 @@ local notify = require("canary.notify")
 local phase = require("canary.phase")
 local registry = require("canary.registry")
 local services = require("canary.services")
+local status = require("canary.status")
 local tracked = require("canary.tracked")
 local view = require("canary.view")
 
@@ -52,6 +53,8 @@ function observe.target(ctx)
   local label, value = ctx.kind.selector(ctx.target, ctx.host.settings.selector_labels)
   if not label then return problem("TargetSelector", "%s", value) end
   view.with_target(ctx.canary, label, value)
+  local unfit = ctx.kind.check and ctx.kind.check(ctx.target)
+  if unfit then return problem("TargetUnfit", "%s", unfit) end
   ctx.revision = ctx.kind.revision(ctx.target)
   stop = check_ports(ctx)
   if stop then return stop end
@@ -109,7 +112,10 @@ function observe.primary(ctx)
     ctx.primary, stop = cluster.create(ctx, ctx.kind.primary(ctx.target, act.copy_rule(ctx)))
     if not ctx.primary then return stop end
   end
-  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now }
+  local unfit = ctx.kind.check and ctx.kind.check(ctx.target, ctx.primary)
+  if unfit then return problem("TargetUnfit", "%s", unfit) end
+  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now,
+    since = status.last_step(ctx) }
   ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = ctx.kind.ready(ctx.primary, rule)
   rule.threshold = ctx.canary.analysis.canary_ready
   ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = ctx.kind.ready(ctx.target, rule)

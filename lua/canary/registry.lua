@@ -7,7 +7,9 @@ local notify = require("canary.notify")
 local registry = {}
 
 -- kind -> module; a target is recognised by its kind
-local targets = { Deployment = "targets.deployment" }
+local targets = {
+  DaemonSet = "targets.daemonset", Deployment = "targets.deployment", StatefulSet = "targets.statefulset",
+}
 local scalers = { HorizontalPodAutoscaler = "scalers.hpa" }
 
 local function names(map)

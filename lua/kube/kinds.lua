@@ -5,6 +5,8 @@ local kinds = {
   { apiVersion = "flagger.app/v1beta1", kind = "MetricTemplate", plural = "metrictemplates", always = true },
   { apiVersion = "flagger.app/v1beta1", kind = "AlertProvider", plural = "alertproviders", always = true },
   { apiVersion = "apps/v1", kind = "Deployment", plural = "deployments" },
+  { apiVersion = "apps/v1", kind = "DaemonSet", plural = "daemonsets" },
+  { apiVersion = "apps/v1", kind = "StatefulSet", plural = "statefulsets" },
   { apiVersion = "v1", kind = "Service", plural = "services" },
   { apiVersion = "v1", kind = "ConfigMap", plural = "configmaps", metadata = true },
   { apiVersion = "v1", kind = "Secret", plural = "secrets", metadata = true },
