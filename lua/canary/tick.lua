@@ -4,6 +4,7 @@
 -- the cluster, so a tick may be run again from its start at any time.
 
 local advance = require("canary.advance")
+local arms = require("canary.arms")
 local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
@@ -42,12 +43,12 @@ tick.steps = {
   suspended,
   initialise.begin,
   finalise.protect,
-  observe.target,
+  arms.target,
   observe.router,
-  observe.configs,
+  arms.configs,
   observe.services,
   initialise.check_providers,
-  observe.primary,
+  arms.primary,
   initialise.wait_for_primary,
   observe.scaler,
   observe.apex,

@@ -49,7 +49,8 @@ function statefulset.check(object, primary)
   end
   local partition = (strategy.rollingUpdate or {}).partition or 0
   if partition > 0 then
-    return found(object, "spec.updateStrategy.rollingUpdate.partition", "0, so that all pods get the revision", partition)
+    return found(object, "spec.updateStrategy.rollingUpdate.partition", "0, so that all pods get the revision",
+      partition)
   end
   if primary and not merge.equal(plain_claims(object.spec.volumeClaimTemplates),
     plain_claims(primary.spec.volumeClaimTemplates)) then

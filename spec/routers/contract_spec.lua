@@ -5,6 +5,7 @@
 --           damages ours, `mirrors = false` where this canary cannot be mirrored to
 --   kept    (world) → what of the user's fields must survive
 --   random  (random) → canary parts, for the properties
+--   seen    () → what the user has in all of them, for routers that need an object of the user's
 --   admit   (key, body): the defaults that the API server fills in
 
 local frozen = require("spec.support.frozen")
@@ -167,7 +168,7 @@ local function describe_properties(router, fixture)
   local function runs(seed, f)
     local random = routing.random(seed)
     for _ = 1, RUNS do
-      local on = stage(router, fixture, routing.canary(fixture.random(random)))
+      local on = stage(router, fixture, routing.canary(fixture.random(random)), fixture.seen and fixture.seen())
       f(on, random)
     end
   end

@@ -192,3 +192,244 @@ describe("a StatefulSet", function()
   end)
 end)
 
+
+describe("a Service", function()
+  local SERVICE = [[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo, labels: {team: a}}
+spec: {selector: {app: one}, ports: [{name: http, port: 80, targetPort: 9898}]}
+]] .. manifests.deployment("one") .. manifests.deployment("two") .. manifests.deployment("bad",
+    { image = "podinfo:2-err50" })
+
+  local function target()
+    local text = canary("Service", { provider = "istio", analysis = WEIGHTED })
+    return (text:gsub("apiVersion: apps/v1", "apiVersion: v1"))
+  end
+
+  it("is divided between two copies of it, and never written to", function()
+    local run = scenario.new()
+    run.world:apply(SERVICE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    local before = run.world:get("Service", "demo", "app")
+    for _, name in ipairs({ "app-primary", "app-canary" }) do
+      local copy = run.world:get("Service", "demo", name)
+      assert.same({ app = "one" }, copy.spec.selector)
+      assert.equal("a", copy.metadata.labels.team)
+      assert.is_not.equal(before.spec.clusterIP, copy.spec.clusterIP)
+    end
+    run.world.prometheus.answer = function() return 100 end -- the queries are about a workload called as the target
+    run.world:patch("Service", "demo", "app", { spec = { selector = { app = "two" } } })
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:pass(2)
+    assert.same({ app = "two" }, run.world:get("Service", "demo", "app-canary").spec.selector)
+    assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.same({ app = "two" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+    assert.equal(0, run.world.traffic.lost)
+    for _, call in ipairs(run.world.api.calls) do
+      assert.is_false(call.write and call.ref.kind == "Service" and call.ref.name == "app")
+    end
+  end)
+
+  it("is rolled back when what it leads to fails", function()
+    local run = scenario.new()
+    run.world:apply(SERVICE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    run.world.prometheus.answer = function() return 50 end
+    run.world:patch("Service", "demo", "app", { spec = { selector = { app = "bad" } } })
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(15)
+    assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+  end)
+
+  it("may be an ExternalName, and turn from one into the other", function()
+    local run = scenario.new({ check = false })
+    run.world:apply([[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {type: ExternalName, externalName: a.example.com}
+]] .. manifests.deployment("two") .. (target():gsub(", metrics: %b[]", "")))
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    assert.equal("a.example.com", run.world:get("Service", "demo", "app-primary").spec.externalName)
+    run.world:patch("Service", "demo", "app", { spec = { externalName = "b.example.com" } })
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.equal("b.example.com", run.world:get("Service", "demo", "app-primary").spec.externalName)
+  end)
+end)
+
+describe("a Knative Service", function()
+  local KNATIVE = [[
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {template: {spec: {containers: [{image: "podinfo:1"}]}}}
+]]
+  local SIMPLE = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25"
+
+  local function target(change)
+    change = change or {}
+    change.provider, change.analysis = change.provider or "knative", SIMPLE
+    return (canary("Service", change):gsub("apiVersion: apps/v1", "apiVersion: serving.knative.dev/v1"))
+  end
+
+  local function traffic(run)
+    local out = {}
+    for index, entry in ipairs(run.world:get("ksvc", "demo", "app").spec.traffic) do
+      out[index] = ("%s %d"):format(entry.revisionName or "latest", entry.percent)
+    end
+    return table.concat(out, ", ")
+  end
+
+  local function set(run, image_name)
+    run.world.api:patch({ apiVersion = "serving.knative.dev/v1", kind = "Service", namespace = "demo", name = "app" },
+      { spec = { template = { spec = { containers = { { image = image_name } } } } } })
+  end
+
+  local function started()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    return run
+  end
+
+  it("divides its traffic between Revisions, and is promoted", function()
+    local run = started()
+    assert.equal("latest 0, app-00001 100", traffic(run))
+    set(run, "podinfo:2")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    assert.equal("latest 25, app-00001 75", traffic(run))
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.equal("latest 0, app-00002 100", traffic(run))
+    assert.is_nil(run.world:get("Service", "demo", "app-primary"))
+  end)
+
+  it("gives a Revision that is not ready no traffic", function()
+    local run = started()
+    set(run, "podinfo:2-broken")
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:pass(120)
+    assert.equal("latest 0, app-00001 100", traffic(run))
+  end)
+
+  it("goes with the provider knative and no scaler, and the provider with nothing else", function()
+    local cases = {
+      ["spec.provider: expected knative for this kind of target, found istio"] =
+        KNATIVE .. target({ provider = "istio" }),
+      ["spec.autoscalerRef: expected none for this kind of target, found HorizontalPodAutoscaler app"] = KNATIVE ..
+        target({ spec = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}" }),
+      ["spec.targetRef: expected a target of provider knative, found apps/v1 Deployment"] =
+        manifests.deployment("app") .. manifests.canary("app", { provider = "knative" }),
+    }
+    for sentence, objects in pairs(cases) do
+      local run = scenario.new()
+      run.world:apply(objects)
+      run:pass(10)
+      assert.equal(sentence, run:condition("demo", "app", "Stalled").message)
+    end
+  end)
+
+  it("is given back when its Canary is deleted", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply(target({ spec = "  revertOnDeletion: true" }))
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 60)
+    local object = run.world:get("ksvc", "demo", "app")
+    assert.is_nil(object.spec.traffic)
+    assert.same({}, object.metadata.annotations or {})
+  end)
+end)
+
+describe("a ScaledObject", function()
+  local OBJECTS = [[
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: app, namespace: demo, labels: {team: a}, annotations: {note: x}}
+spec:
+  scaleTargetRef: {name: app}
+  minReplicaCount: 2
+  maxReplicaCount: 6
+  newField: {of: a newer KEDA}
+  advanced: {horizontalPodAutoscalerConfig: {name: app-hpa}}
+  triggers:
+  - {type: prometheus, name: load, metadata: {query: "sum(rate(x{app=\"app\"}[1m])) + y{s=\"app-canary\"}"}}
+  - {type: cpu, metadata: {value: "60"}}
+]] .. manifests.deployment("app")
+  local SCALER = "  autoscalerRef: {apiVersion: keda.sh/v1alpha1, kind: ScaledObject, name: app%s}"
+
+  local function started(more, spec)
+    local run = scenario.new()
+    run.world:apply(OBJECTS .. manifests.canary("app", { analysis = WEIGHTED,
+      spec = SCALER:format(more or "") .. (spec or "") }))
+    run:wait_for_phase("demo", "app", "Initialized")
+    return run
+  end
+
+  local function paused(run)
+    return run.world:get("ScaledObject", "demo", "app").metadata.annotations["autoscaling.keda.sh/paused-replicas"]
+  end
+
+  it("is copied for the primary, with queries about it", function()
+    local run = started()
+    local copy = run.world:get("ScaledObject", "demo", "app-primary")
+    assert.equal("app-primary", copy.spec.scaleTargetRef.name)
+    assert.equal("app-hpa-primary", copy.spec.advanced.horizontalPodAutoscalerConfig.name)
+    assert.equal('sum(rate(x{app-primary="app-primary"}[1m])) + y{s="app-primary"}',
+      copy.spec.triggers[1].metadata.query)
+    assert.same({ note = "x" }, copy.metadata.annotations)
+    assert.same({ of = "a newer KEDA" }, copy.spec.newField)
+  end)
+
+  it("takes queries and bounds of the primary from the Canary", function()
+    local run = started(", primaryScalerQueries: {load: own}, primaryScalerReplicas: {minReplicas: 3, maxReplicas: 9}")
+    local spec = run.world:get("ScaledObject", "demo", "app-primary").spec
+    assert.same({ "own", 3, 9 }, { spec.triggers[1].metadata.query, spec.minReplicaCount, spec.maxReplicaCount })
+  end)
+
+  it("is paused while the target rests and let go while it is a canary, its fields untouched", function()
+    local run = started()
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Progressing")
+    assert.is_nil(paused(run))
+    run:wait_for_phase("demo", "app", "Succeeded")
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+    assert.same({ of = "a newer KEDA" }, run.world:get("ScaledObject", "demo", "app").spec.newField)
+  end)
+
+  it("is paused after a rollback, when the canary's traffic is gone", function()
+    local run = started()
+    run.world:set_image("demo", "app", "podinfo:2-err50")
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+  end)
+
+  it("is let go when its Canary is deleted", function()
+    local run = started(nil, "\n  revertOnDeletion: true")
+    run.driver.options.check = nil
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 120)
+    assert.is_nil(paused(run))
+  end)
+end)
