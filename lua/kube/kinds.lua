@@ -19,6 +19,9 @@ local kinds = {
   { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes" },
   { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes" },
   { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices" },
+  { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
 }
 
 for _, kind in ipairs(kinds) do kind.namespaced = true end

@@ -16,6 +16,7 @@ local RUNS = {
   ["istio-ab"] = { "virtualservices.networking.istio.io", "destinationrules.networking.istio.io" },
   gwapi = { "httproutes.gateway.networking.k8s.io" },
   traefik = { "traefikservices.traefik.io" },
+  linkerd = { "trafficsplits.split.smi-spec.io" },
   ["k8s-bg"] = {},
 }
 

@@ -54,6 +54,8 @@ stories.list = {
   { name = "gatewayapi, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "gatewayapi:v1", analysis = WEIGHTED,
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
+  { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -100,7 +102,7 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
