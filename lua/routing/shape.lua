@@ -5,9 +5,10 @@ local object = require("util.object")
 
 local shape = {}
 
---- `TraefikService app.demo`
+--- `TraefikService app.demo`; without the namespace where there is none.
 function shape.title(body)
-  return ("%s %s.%s"):format(body.kind, body.metadata.name, body.metadata.namespace or "default")
+  if not body.metadata.namespace then return ("%s %s"):format(body.kind, body.metadata.name) end
+  return ("%s %s.%s"):format(body.kind, body.metadata.name, body.metadata.namespace)
 end
 
 --- A message about one field of an object.

@@ -18,7 +18,8 @@ end
 
 -- Kinds that are not created, or not written at all.
 local READ = { "get", "list", "watch" }
-local ONLY = { Canary = { "get", "list", "patch", "watch" }, MetricTemplate = READ, AlertProvider = READ }
+local ONLY = { Canary = { "get", "list", "patch", "watch" }, MetricTemplate = READ, AlertProvider = READ,
+  TrafficRoute = { "create", "delete", "get", "list", "patch", "watch" } }
 
 local function sorted(items)
   local out = { table.unpack(items) }

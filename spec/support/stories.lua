@@ -56,6 +56,8 @@ stories.list = {
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
+  { name = "kuma, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "kuma", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -102,7 +104,7 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
