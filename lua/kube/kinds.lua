@@ -18,6 +18,7 @@ local kinds = {
   { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "apisix.apache.org/v2", kind = "ApisixRoute", plural = "apisixroutes" },
   { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", plural = "trafficroutes", cluster = true },
 }
 

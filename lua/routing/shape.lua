@@ -25,10 +25,9 @@ local function below(body, path)
   return value
 end
 
---- The list at a dotted path, all of whose items are objects; an empty list where `optional` and absent.
+--- `items`, found at `path`, as a list all of whose items are objects; an empty list where `optional` and absent.
 --- Otherwise nil and a message.
-function shape.list(body, path, optional)
-  local items = below(body, path)
+function shape.items(body, path, items, optional)
   if items == nil or items == json.null then
     if optional then return json.array() end
     return nil, shape.odd(body, path, "is missing")
@@ -42,6 +41,11 @@ function shape.list(body, path, optional)
     end
   end
   return items
+end
+
+--- As `items`, of what is at the dotted path.
+function shape.list(body, path, optional)
+  return shape.items(body, path, below(body, path), optional)
 end
 
 --- A weight of 0 or more as an integer, `default` when absent; otherwise nil and a message.

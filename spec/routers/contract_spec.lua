@@ -4,7 +4,7 @@
 --           the user has, `user(world)` writes fields of the user's own into the prepared world, `drift(world)`
 --           damages ours, `mirrors = false` where this canary cannot be mirrored to
 --   kept    (world) → what of the user's fields must survive
---   random  (random) → canary parts, for the properties
+--   random  (random) → canary parts and what the user has, for the properties
 --   admit   (key, body): the defaults that the API server fills in
 
 local frozen = require("spec.support.frozen")
@@ -168,7 +168,8 @@ local function describe_properties(router, fixture)
   local function runs(seed, f)
     local random = routing.random(seed)
     for _ = 1, RUNS do
-      local on = stage(router, fixture, routing.canary(fixture.random(random)))
+      local parts, seen = fixture.random(random)
+      local on = stage(router, fixture, routing.canary(parts), seen)
       f(on, random)
     end
   end

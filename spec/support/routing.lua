@@ -10,7 +10,7 @@ local view = require("canary.view")
 local routing = {}
 
 --- The view of a Canary `app` in `demo`.
---- @param parts table  provider, annotations, service, analysis, status; the rest is filled in
+--- @param parts table  provider, annotations, service, analysis, status, spec; the rest is filled in
 function routing.canary(parts)
   local canary = {
     apiVersion = "flagger.app/v1beta1",
@@ -24,6 +24,7 @@ function routing.canary(parts)
     },
     status = parts.status,
   }
+  canary.spec = object.merged(canary.spec, parts.spec or {})
   local out, problem = view.of(canary, {})
   assert(out, problem and problem.message)
   return view.with_target(out, "app", "app")
