@@ -49,7 +49,8 @@ local EXPECTED = {
   ["Promoting 50 0"] = { "Promoting 50 0; Finalising 0 0; Succeeded 0 0", { "post-rollout" } },
   ["Finalising 0 0"] = { "Finalising 0 0; Succeeded 0 0", { "post-rollout" } },
   ["Waiting"] = { "Waiting 0 0; Progressing 0 0; Progressing 25 0; Progressing 50 0; Promoting 50 0; " ..
-    "Finalising 0 0; Succeeded 0 0", after(REST, "confirm-rollout", "pre-rollout", "confirm-traffic-increase", "rollout",
+    "Finalising 0 0; Succeeded 0 0",
+    after(REST, "confirm-rollout", "pre-rollout", "confirm-traffic-increase", "rollout",
     "confirm-traffic-increase") },
 }
 

@@ -103,7 +103,7 @@ end
 local LEFT_OUT = { resourceVersion = true, uid = true, generation = true, creationTimestamp = true,
   lastUpdateTime = true, lastTransitionTime = true, lastCheckTime = true, at = true, observedGeneration = true,
   clusterIP = true, clusterIPs = true, ["flagger-id"] = true, failedChecks = true, nodePort = true, checks = true,
-  runId = true, ["deployment.kubernetes.io/revision"] = true }
+  runId = true, runStartedAt = true, ["deployment.kubernetes.io/revision"] = true }
 
 local function timeless(value)
   if type(value) ~= "table" then return value end
