@@ -142,6 +142,7 @@ function view.of(object, settings)
     name = object.metadata.name,
     uid = object.metadata.uid,
     generation = object.metadata.generation,
+    own_annotations = object.metadata.annotations or {},
     provider = spec.provider or settings.mesh_provider or "istio",
     metrics_server = spec.metricsServer,
     target = reference(spec.targetRef),

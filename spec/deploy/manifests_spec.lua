@@ -21,7 +21,8 @@ local READ = { "get", "list", "watch" }
 local CHANGED = { "get", "list", "patch", "watch" }
 local ONLY = { ["flagger.app/canaries"] = CHANGED, ["flagger.app/metrictemplates"] = READ,
   ["flagger.app/alertproviders"] = READ, ["serving.knative.dev/services"] = CHANGED,
-  ["serving.knative.dev/revisions"] = READ }
+  ["serving.knative.dev/revisions"] = READ,
+  ["kuma.io/trafficroutes"] = { "create", "delete", "get", "list", "patch", "watch" } }
 
 local function sorted(items)
   local out = { table.unpack(items) }

@@ -4,14 +4,14 @@
 --           the user has, `user(world)` writes fields of the user's own into the prepared world, `drift(world)`
 --           damages ours, `mirrors = false` where this canary cannot be mirrored to
 --   kept    (world) → what of the user's fields must survive
---   random  (random) → canary parts, for the properties
---   seen    () → what the user has in all of them, for routers that need an object of the user's
+--   random  (random) → canary parts and what the user has, for the properties
 --   admit   (key, body): the defaults that the API server fills in
 
 local frozen = require("spec.support.frozen")
 local lfs = require("lfs")
 local object = require("util.object")
 local routing = require("spec.support.routing")
+local scope = require("kube.scope")
 
 local RUNS = 300
 
@@ -55,7 +55,7 @@ local function describe_basics(router, fixture, case)
     for key, ref in pairs(router.reads(on.canary)) do
       assert.is_string(key)
       assert.is_truthy(ref.apiVersion and ref.kind and ref.name)
-      assert.equal("demo", ref.namespace)
+      assert.equal(not scope.is_cluster(ref.apiVersion, ref.kind) and "demo" or nil, ref.namespace)
     end
   end)
 
@@ -168,7 +168,8 @@ local function describe_properties(router, fixture)
   local function runs(seed, f)
     local random = routing.random(seed)
     for _ = 1, RUNS do
-      local on = stage(router, fixture, routing.canary(fixture.random(random)), fixture.seen and fixture.seen())
+      local parts, seen = fixture.random(random)
+      local on = stage(router, fixture, routing.canary(parts), seen)
       f(on, random)
     end
   end

@@ -39,6 +39,14 @@ end
 
 local SCALER = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}"
 
+local APISIX = [[
+---
+apiVersion: apisix.apache.org/v2
+kind: ApisixRoute
+metadata: {name: web, namespace: demo}
+spec: {http: [{name: main, match: {paths: [/*]}, backends: [{serviceName: app, servicePort: 80}]}]}
+]]
+
 local function image(to)
   return function(run) run.world:set_image("demo", "app", to) end
 end
@@ -56,6 +64,11 @@ stories.list = {
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
+  { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
+      spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },
+  { name = "kuma, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "kuma", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -102,7 +115,8 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute",
+  "ApisixRoute" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
