@@ -31,8 +31,7 @@ local flags = {
   { "selector-labels", "list", "app,name,app.kubernetes.io/name", "labels that may tell the pods of a target" },
   { "include-label-prefix", "list", "", "prefixes of labels that are copied to the primary; * means all" },
   { "enable-config-tracking", "boolean", true, "ConfigMaps and Secrets follow their target" },
-  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations",
-    idle = ROUTERS },
+  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations" },
   { "ingress-class", "text", "", "class of generated routes", idle = ROUTERS },
   { "no-cross-namespace-refs", "boolean", false, "refuse references into other namespaces" },
 

@@ -8,7 +8,7 @@ local view = require("canary.view")
 local routing = {}
 
 --- The view of a Canary `app` in `demo`.
---- @param parts table  provider, service, analysis, status; the rest is filled in
+--- @param parts table  provider, service, analysis, status, further fields of the spec, settings; the rest is filled in
 function routing.canary(parts)
   local canary = {
     apiVersion = "flagger.app/v1beta1",
@@ -22,7 +22,8 @@ function routing.canary(parts)
     },
     status = parts.status,
   }
-  local out, problem = view.of(canary, {})
+  canary.spec = object.merged(canary.spec, parts.spec or {})
+  local out, problem = view.of(canary, parts.settings or {})
   assert(out, problem and problem.message)
   return view.with_target(out, "app", "app")
 end

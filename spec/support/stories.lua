@@ -54,6 +54,10 @@ stories.list = {
   { name = "gatewayapi, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "gatewayapi:v1", analysis = WEIGHTED,
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
+  { name = "nginx, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.ingress("web", "app") .. manifests.deployment("app") .. manifests.canary("app", {
+      provider = "nginx", analysis = WEIGHTED,
+      spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -100,7 +104,7 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "Ingress" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
