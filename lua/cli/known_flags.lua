@@ -8,7 +8,6 @@
 --   idle    why the flag has no effect here, for a sentence "flag -x has no effect: ..."
 
 local ALERTS = "alerts are not sent yet, events and the event webhook are"
-local ROUTERS = "no router that reads it is here yet"
 local LOGGER = "it belongs to a logger that is not linked"
 
 local flags = {
@@ -32,7 +31,7 @@ local flags = {
   { "include-label-prefix", "list", "", "prefixes of labels that are copied to the primary; * means all" },
   { "enable-config-tracking", "boolean", true, "ConfigMaps and Secrets follow their target" },
   { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations" },
-  { "ingress-class", "text", "", "class of generated routes", idle = ROUTERS },
+  { "ingress-class", "text", "", "class of generated routes" },
   { "no-cross-namespace-refs", "boolean", false, "refuse references into other namespaces" },
 
   -- messages

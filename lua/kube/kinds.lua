@@ -15,6 +15,7 @@ local kinds = {
   { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes" },
   { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices" },
   { apiVersion = "networking.k8s.io/v1", kind = "Ingress", plural = "ingresses" },
+  { apiVersion = "projectcontour.io/v1", kind = "HTTPProxy", plural = "httpproxies" },
 }
 
 for _, kind in ipairs(kinds) do kind.namespaced = true end

@@ -17,6 +17,7 @@ local RUNS = {
   ["istio-full"] = { "virtualservices.networking.istio.io", "destinationrules.networking.istio.io" },
   ["istio-ab"] = { "virtualservices.networking.istio.io", "destinationrules.networking.istio.io" },
   gwapi = { "httproutes.gateway.networking.k8s.io" },
+  contour = { "httpproxies.projectcontour.io" },
   nginx = { "ingresses.networking.k8s.io" },
   traefik = { "traefikservices.traefik.io" },
   ["k8s-bg"] = {},

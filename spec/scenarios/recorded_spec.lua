@@ -3,7 +3,7 @@
 local recorded = require("spec.support.recorded")
 local scenario = require("spec.support.scenario")
 
-for _, name in ipairs({ "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "nginx" }) do
+for _, name in ipairs({ "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "nginx", "contour" }) do
   describe("the recorded run " .. name, function()
     local golden, run
 

@@ -104,7 +104,8 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "Ingress" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "Ingress",
+  "HTTPProxy" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
