@@ -16,6 +16,8 @@ local kinds = {
   { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices" },
   { apiVersion = "networking.k8s.io/v1", kind = "Ingress", plural = "ingresses" },
   { apiVersion = "projectcontour.io/v1", kind = "HTTPProxy", plural = "httpproxies" },
+  { apiVersion = "gloo.solo.io/v1", kind = "Upstream", plural = "upstreams" },
+  { apiVersion = "gateway.solo.io/v1", kind = "RouteTable", plural = "routetables" },
 }
 
 for _, kind in ipairs(kinds) do kind.namespaced = true end

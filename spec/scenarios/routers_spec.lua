@@ -12,6 +12,7 @@ local BESIDE_INGRESS = { objects = manifests.ingress("web", "app"),
 
 -- Provider -> what the user has, and whether it can match headers.
 local ROUTERS = {
+  gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },
   nginx = { of = BESIDE_INGRESS, matches = true },
 }

@@ -105,7 +105,7 @@ end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
   "VirtualService", "DestinationRule", "HTTPRoute", "Ingress",
-  "HTTPProxy" }
+  "HTTPProxy", "Upstream", "RouteTable" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
