@@ -14,6 +14,7 @@ local BESIDE_INGRESS = { objects = manifests.ingress("web", "app"),
 local ROUTERS = {
   gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },
+  skipper = { of = BESIDE_INGRESS },
   nginx = { of = BESIDE_INGRESS, matches = true },
 }
 
