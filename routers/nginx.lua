@@ -24,12 +24,16 @@ local nginx = {
 
 nginx.reads = ingress.reads
 
---- The annotations: `own` begins all of the controller's, `on` all that make a canary of an Ingress.
-local function names(canary)
+--- What the names of the controller's annotations begin with.
+local function own(canary)
   local prefix = canary.settings.ingress_annotations_prefix or ""
-  if prefix == "" then prefix = PREFIX end
-  local on = prefix .. "/canary"
-  return { own = prefix .. "/", on = on, weight = on .. "-weight", total = on .. "-weight-total",
+  return (prefix ~= "" and prefix or PREFIX) .. "/"
+end
+
+--- The annotations of a canary; all of them begin with `on`.
+local function names(canary)
+  local on = own(canary) .. "canary"
+  return { on = on, weight = on .. "-weight", total = on .. "-weight-total",
     cookie = on .. "-by-cookie", header = on .. "-by-header", value = on .. "-by-header-value",
     pattern = on .. "-by-header-pattern" }
 end
@@ -92,6 +96,8 @@ local function annotations(canary, live, routes)
     if weight == 100 then out, weight = found, 0 end
   end
   out[name.on], out[name.weight] = "true", ("%d"):format(weight)
+  -- All that any call may write is named by each, so that the first one notes what the user had.
+  for _, key in pairs(name) do out[key] = out[key] or json.null end
   for key in pairs(live and live.metadata.annotations or {}) do
     if out[key] == nil and key:sub(1, #name.on) == name.on then out[key] = json.null end
   end
@@ -121,8 +127,7 @@ function nginx.prepare(canary, seen)
   end
   mine, err = annotations(canary, seen.route, routes or START)
   if not mine then return nil, err end
-  local name = names(canary)
-  local metadata = ingress.metadata(canary, seen.main, seen.route, mine, name.own, name.on)
+  local metadata = ingress.metadata(canary, seen.main, seen.route, mine, own(canary), names(canary).on)
   if not seen.route then
     return { owned.create("route", ingress.api, ingress.kind, ingress.name(canary), spec, metadata) }
   end
