@@ -87,8 +87,8 @@ local function conditions(canary)
   return out
 end
 
---- The canary annotations that send `routes`, null for all others that `live` has; or nil and a message.
-local function annotations(canary, live, routes)
+--- The canary annotations that send `routes`, null for the others; or nil and a message.
+local function annotations(canary, routes)
   local name, out, weight = names(canary), {}, routes.canary
   if matches(canary) then
     local found, err = conditions(canary)
@@ -98,9 +98,6 @@ local function annotations(canary, live, routes)
   out[name.on], out[name.weight] = "true", ("%d"):format(weight)
   -- All that any call may write is named by each, so that the first one notes what the user had.
   for _, key in pairs(name) do out[key] = out[key] or json.null end
-  for key in pairs(live and live.metadata.annotations or {}) do
-    if out[key] == nil and key:sub(1, #name.on) == name.on then out[key] = json.null end
-  end
   return out
 end
 
@@ -125,7 +122,7 @@ function nginx.prepare(canary, seen)
     routes, err, code = read(canary, seen.route)
     if not routes and code ~= "NOT_FOUND" then return nil, err end
   end
-  mine, err = annotations(canary, seen.route, routes or START)
+  mine, err = annotations(canary, routes or START)
   if not mine then return nil, err end
   local metadata = ingress.metadata(canary, seen.main, seen.route, mine, own(canary), names(canary).on)
   if not seen.route then
@@ -146,7 +143,7 @@ end
 function nginx.shift(canary, seen, routes)
   if not seen.route then return nil, ingress.absent(canary) end
   local whole = not matches(canary) or routes.canary == 100
-  local mine, err = annotations(canary, seen.route, whole and routes or START)
+  local mine, err = annotations(canary, whole and routes or START)
   if not mine then return nil, err end
   return owned.repair("route", canary, seen.route, {}, { annotations = mine })
 end

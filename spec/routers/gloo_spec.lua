@@ -139,6 +139,9 @@ describe("routers.gloo", function()
       local message = "spec.analysis.match[0].headers.a: expected exact or regex, found prefix"
       for _, seen in ipairs({ world, {} }) do assert.same({ nil, message }, { gloo.prepare(canary, seen) }) end
       assert.same({ nil, message }, { shift(10) })
+      canary.analysis.match[1].headers.a = { exact = "", regex = "" }
+      assert.same({ nil, "spec.analysis.match[0].headers.a: expected exact or regex, found exact, regex" },
+        { shift(10) })
     end)
   end)
 
