@@ -1,2 +1,5 @@
 --- Providers whose name is neither that of their router's file nor begins with it and a colon.
-return {}
+return {
+  linkerd = "smi",
+  osm = "smi",
+}

@@ -106,17 +106,32 @@ function act.to_primary(ctx)
   return act.shift(ctx, { primary = 100, canary = 0, mirrored = false })
 end
 
+--- Keeps a scaler that would bring the pods back from doing so ("pause"), or lets it ("resume").
+local function tell_scaler(ctx, verb)
+  if not ctx.scaler or not ctx.scaler_kind[verb] then return nil end
+  local stored, stop = cluster.patch(ctx, ctx.scaler, ctx.scaler_kind[verb](ctx.scaler))
+  if not stored then return stop end
+  ctx.scaler = stored
+end
+
 --- Scales the target to zero. Returns nil, or a stop.
 function act.scale_down(ctx)
+  if not ctx.kind.scale then return nil end
   local sentence = guard.scale_down(act.facts(ctx))
   if sentence then return refused(sentence) end
-  local stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, 0))
+  local stop = tell_scaler(ctx, "pause")
+  if stop then return stop end
+  local stored
+  stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, 0))
   if not stored then return stop end
   ctx.target = stored
 end
 
 --- As many pods for the target as its scaler or the primary has, if it has none. Returns nil, or a stop.
 function act.scale_up(ctx)
+  if not ctx.kind.scale then return nil end
+  local stop = tell_scaler(ctx, "resume")
+  if stop then return stop end
   if ctx.kind.replicas(ctx.target) > 0 then return nil end
   local replicas = 1
   if ctx.scaler then
@@ -124,7 +139,8 @@ function act.scale_up(ctx)
   elseif ctx.primary then
     replicas = math.max(1, ctx.kind.replicas(ctx.primary))
   end
-  local stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, replicas))
+  local stored
+  stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, replicas))
   if not stored then return stop end
   ctx.target = stored
 end
@@ -142,11 +158,13 @@ function act.copy_rule(ctx)
   return {
     name = ctx.canary.target.name,
     label = ctx.canary.target.label,
-    value = ctx.canary.target.label_value .. "-primary",
+    value = (ctx.canary.target.label_value or "") .. "-primary",
     labels = ctx.host.settings.selector_labels,
     prefixes = ctx.host.settings.include_label_prefix,
     tracked = ctx.configs.set,
     id = act.promotion_id(ctx),
+    service = ctx.canary.names.primary,
+    distribution = ctx.canary.service.traffic_distribution,
   }
 end
 
@@ -163,6 +181,7 @@ function act.promote(ctx)
   stored, stop = cluster.patch(ctx, ctx.primary, patch)
   if not stored then return stop end
   ctx.primary = stored
+  if ctx.kind.arms then ctx.target = stored end
 end
 
 --- Brings the primary's scaler up to date. Returns nil, or a stop.

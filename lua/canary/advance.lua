@@ -4,16 +4,55 @@ local act = require("canary.act")
 local analyse = require("canary.analyse")
 local flagger = require("policies.flagger")
 local gates = require("canary.gates")
+local groups = require("canary.groups")
 local hooks = require("canary.hooks")
+local intents = require("canary.intents")
 local notify = require("canary.notify")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
+local rfc3339 = require("util.rfc3339")
 local status = require("canary.status")
 local timing = require("canary.timing")
+local windows = require("canary.windows")
 
 local advance = {}
 
 local function ends(ctx) return { after = ctx.canary.analysis.interval } end
+
+--- The intent is over when what it asked for is stored.
+local function then_finish(ctx, stop)
+  if stop.fail or stop.problem then return stop end
+  return intents.finish(ctx, "done") or stop
+end
+
+--- A person who wants the revision rolled back gets it, whatever state its pods are in.
+function advance.abort(ctx)
+  if not intents.wants(ctx, "abort") then return nil end
+  notify.warning(ctx, ("Rolling back %s manual intent"):format(ctx.label))
+  return then_finish(ctx, release.rollback(ctx))
+end
+
+--- A person who wants the revision promoted gets it now, when its pods are ready.
+function advance.promote_now(ctx)
+  if not intents.wants(ctx, "promote") then return nil end
+  notify.normal(ctx, ("Promoting %s manual intent"):format(ctx.label))
+  return then_finish(ctx, promotion.promote(ctx))
+end
+
+--- What happened to the others of the group happens to this one.
+function advance.together(ctx)
+  if not status.is(ctx, "Progressing", "WaitingPromotion") then return nil end
+  local verdict, name, stop = groups.verdict(ctx)
+  if stop then return stop end
+  if verdict == "promote" then
+    notify.normal(ctx, ("Promoting %s with %s of its group"):format(ctx.label, name))
+    return promotion.promote(ctx)
+  end
+  if verdict == "rollback" then
+    notify.warning(ctx, ("Rolling back %s, %s of its group failed"):format(ctx.label, name))
+    return release.rollback(ctx)
+  end
+end
 
 --- A hook that says yes rolls the revision back.
 function advance.rollback_hooks(ctx)
@@ -54,7 +93,7 @@ end
 
 --- Evidence as the status keeps it.
 local function evidence(ctx, checks)
-  local json, rfc3339 = require("json"), require("util.rfc3339")
+  local json = require("json")
   local out = json.array()
   for _, item in ipairs(checks) do
     out[#out + 1] = {
@@ -103,6 +142,28 @@ local function confirm_increase(ctx, checks)
   return status.step(ctx, { checks = checks }) or ends(ctx)
 end
 
+--- Why a step that its checks allow is not made now: a person, a window. nil, or a stop.
+local function held(ctx, checks)
+  local why, after = nil, ctx.canary.analysis.interval
+  local stop = windows.closed(ctx)
+  if stop and stop.problem then return stop end
+  if stop then why, after = stop.closed, math.min(after, stop.after) end
+  if ctx.status.paused then why = "resume" end
+  if not why then return nil end
+  notify.once(ctx, "Normal", ("Holding %s at weight %d: waiting for %s"):format(ctx.label, ctx.routes.canary, why))
+  local since = (ctx.status.waiting or {})["for"] == why and ctx.status.waiting.since or rfc3339.format(ctx.now, 6)
+  return status.step(ctx, { checks = checks, waiting = { ["for"] = why, since = since } }) or { after = after }
+end
+
+--- Waits for the others of the group at the last step. nil when all are here, else a stop.
+local function barrier(ctx, checks)
+  local name, stop = groups.straggler(ctx)
+  if stop then return stop end
+  if not name then return nil end
+  notify.once(ctx, "Normal", ("Holding %s at its last step: waiting for %s of its group"):format(ctx.label, name))
+  return status.step(ctx, { checks = checks, waiting = groups.field(ctx, name) }) or ends(ctx)
+end
+
 local function report_step(ctx, decision)
   local analysis = ctx.canary.analysis
   if decision.weight and decision.weight > 0 then
@@ -131,7 +192,8 @@ local function step(ctx, decision, checks)
 end
 
 local function promote(ctx, decision, checks)
-  local stop = not decision.approved and confirm_promotion(ctx, checks) or nil
+  local asked = decision.approved or groups.at_barrier(ctx.object)
+  local stop = not asked and confirm_promotion(ctx, checks) or barrier(ctx, checks)
   if stop then return stop end
   return promotion.promote(ctx)
 end
@@ -151,7 +213,7 @@ function advance.step(ctx)
   if decision.action == "hold" then
     return status.step(ctx, { failedChecks = failed, checks = checks }) or ends(ctx)
   end
-  local stop = confirm_increase(ctx, checks)
+  local stop = held(ctx, checks) or confirm_increase(ctx, checks)
   if stop then return stop end
   if decision.action == "promote" then return promote(ctx, decision, checks) end
   return step(ctx, decision, checks)

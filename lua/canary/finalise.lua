@@ -1,10 +1,13 @@
 --- A Canary with `revertOnDeletion` gives everything back before it goes.
 
 local act = require("canary.act")
+local arms = require("canary.arms")
 local cluster = require("canary.cluster")
 local json = require("json")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
+local registry = require("canary.registry")
+local rfc3339 = require("util.rfc3339")
 local services = require("canary.services")
 local status = require("canary.status")
 local view = require("canary.view")
@@ -43,6 +46,7 @@ end
 
 --- The apex Service selects the target's pods again, as its user wrote it.
 local function restore_apex(ctx)
+  if ctx.kind.services == false then return nil end
   local service, stop = cluster.get(ctx, "v1", "Service", ctx.canary.names.apex)
   if not service then return stop end
   if cluster.owned(ctx, service) then return nil end
@@ -57,14 +61,31 @@ local function restore_routes(ctx)
   return act.apply(ctx, patches or {})
 end
 
+--- What a kind of target wrote on the target itself goes.
+local function restore_marks(ctx)
+  if not ctx.kind.restore then return nil end
+  local live = ctx.seen and ctx.seen.service or ctx.target
+  local stored, stop = cluster.patch(ctx, live, ctx.kind.restore(live))
+  return not stored and stop or nil
+end
+
 --- The target carries everything again before anything is pointed at it.
 local function restore_target(ctx)
   if not ctx.target then return nil end
   local stop = act.scale_up(ctx)
   if stop then return stop end
-  local deleted = require("util.rfc3339").parse(ctx.object.metadata.deletionTimestamp) or ctx.now
-  if ctx.kind.available(ctx.target) == 0 and ctx.now < deleted + PATIENCE then return { after = 5 } end
-  return restore_apex(ctx) or restore_routes(ctx)
+  local deleted = rfc3339.parse(ctx.object.metadata.deletionTimestamp) or ctx.now
+  local waiting = ctx.kind.scale and ctx.kind.available(ctx.target) == 0
+  if waiting and ctx.now < deleted + PATIENCE then return { after = 5 } end
+  return restore_apex(ctx) or restore_routes(ctx) or restore_marks(ctx)
+end
+
+local function read_scaler(ctx)
+  local ref, stop = ctx.canary.scaler
+  ctx.scaler_kind = ref and registry.scaler(ref)
+  if not ctx.scaler_kind then return nil end
+  ctx.scaler, stop = cluster.get(ctx, ctx.scaler_kind.api_version, ctx.scaler_kind.kind, ref.name)
+  return stop and stop.fail and stop or nil
 end
 
 --- What can be read of the world; a part that is gone cannot be given back and holds nothing up.
@@ -72,12 +93,14 @@ local function look(ctx)
   ctx.canary = view.of(ctx.object, ctx.host.settings)
   if not ctx.canary then return nil end
   ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
-  local stop = observe.target(ctx)
+  local stop = arms.target(ctx)
   if stop and stop.fail then return stop end
   if stop then
     ctx.target = nil
     return nil
   end
+  stop = read_scaler(ctx)
+  if stop then return stop end
   ctx.primary = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ctx.canary.target.name .. "-primary")
   stop = observe.router(ctx)
   if stop then ctx.router = nil else stop = observe.read_route(ctx) end

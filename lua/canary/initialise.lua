@@ -45,7 +45,7 @@ end
 --- Scales the target to zero once its traffic has had time to leave it.
 function initialise.take_over(ctx)
   if not initial(ctx) then return nil end
-  if ctx.kind.replicas(ctx.target) > 0 then
+  if ctx.kind.scale and ctx.kind.replicas(ctx.target) > 0 then
     local wait = timing.drain(ctx)
     if wait then return wait end
     local stop = act.scale_down(ctx)

@@ -1,4 +1,4 @@
---- The steps that read what a Canary is about, and create what is missing around it.
+--- The steps that read what a Canary's traffic needs, and create what is missing: Services, scaler, routes.
 --
 -- Each is a step of canary.tick: it gets the context and returns nil to go on, or a stop.
 
@@ -8,62 +8,10 @@ local notify = require("canary.notify")
 local phase = require("canary.phase")
 local registry = require("canary.registry")
 local services = require("canary.services")
-local tracked = require("canary.tracked")
-local view = require("canary.view")
-
 local observe = {}
 
 local function problem(reason, message, ...)
   return { problem = message:format(...), reason = reason }
-end
-
---- COMPAT: the words of Flagger and of Kubernetes for a target that is not there.
-local function target_missing(ctx)
-  local target, kind = ctx.canary.target, ctx.kind
-  return problem("TargetMissing", '%s %s.%s get query error: %s "%s" not found', kind.noun, target.name,
-    ctx.namespace, kind.resource, target.name)
-end
-
-local function check_ports(ctx)
-  local service = ctx.canary.service
-  local names, count = ctx.kind.port_names(ctx.target)
-  if type(service.target_port) == "string" and not names[service.target_port] then
-    return problem("TargetPorts", "spec.service.targetPort: expected the name of a container port of %s, found %s",
-      ctx.target_label, service.target_port)
-  end
-  if service.port_discovery and count == 0 then
-    return problem("TargetPorts", "spec.service.portDiscovery: expected container ports in %s, found none",
-      ctx.target_label)
-  end
-end
-
---- The target, its selector label, its ports and its revision.
-function observe.target(ctx)
-  local ref = ctx.canary.target
-  ctx.kind = registry.target(ref)
-  if not ctx.kind then
-    return problem("UnknownTarget", "spec.targetRef.kind: expected one of %s, found %s",
-      registry.target_kinds(), tostring(ref.kind))
-  end
-  local stop
-  ctx.target, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ref.name)
-  if stop then return stop end
-  if not ctx.target then return target_missing(ctx) end
-  local label, value = ctx.kind.selector(ctx.target, ctx.host.settings.selector_labels)
-  if not label then return problem("TargetSelector", "%s", value) end
-  view.with_target(ctx.canary, label, value)
-  ctx.revision = ctx.kind.revision(ctx.target)
-  stop = check_ports(ctx)
-  if stop then return stop end
-  local target_port = ctx.canary.service.target_port or ctx.canary.service.port
-  ctx.ports = ctx.canary.service.port_discovery and ctx.kind.ports(ctx.target, target_port) or {}
-end
-
---- ConfigMaps and Secrets of the revision.
-function observe.configs(ctx)
-  local stop
-  ctx.configs, stop = tracked.read(ctx, ctx.kind.references(ctx.target))
-  return stop
 end
 
 --- One Service of ours, created or repaired. Returns it, or nil and a stop.
@@ -81,38 +29,26 @@ local function ensure_service(ctx, role)
   return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
 end
 
+--- The Service of the canary arm of a target that is a Service itself.
+local function ensure_copy(ctx)
+  local want = ctx.kind.canary(ctx.target, act.copy_rule(ctx))
+  local have, stop = cluster.get(ctx, "v1", "Service", want.metadata.name)
+  if stop then return stop end
+  if have then
+    have, stop = cluster.patch(ctx, have, ctx.kind.follow(have, want))
+  else
+    have, stop = cluster.create(ctx, want)
+  end
+  return not have and stop or nil
+end
+
 --- The canary's and the primary's Services.
 function observe.services(ctx)
+  if ctx.kind.services == false then return ctx.kind.canary and ensure_copy(ctx) or nil end
   for _, role in ipairs({ "canary", "primary" }) do
     local service, stop = ensure_service(ctx, role)
     if not service then return stop end
   end
-end
-
---- The primary, created from the target when it is not there.
-function observe.primary(ctx)
-  local name, stop = ctx.canary.target.name .. "-primary"
-  ctx.primary, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, name)
-  if stop then return stop end
-  if ctx.primary then
-    local owner = cluster.foreign_owner(ctx, ctx.primary)
-    if owner then
-      return problem("PrimaryOwned", "%s %s.%s: expected to be free or this Canary's own, found it controlled by %s",
-        ctx.kind.kind, name, ctx.namespace, owner)
-    end
-  else
-    if not phase.initial(ctx.status.phase or "") and ctx.kind.replicas(ctx.target) == 0 then
-      notify.warning(ctx, ("%s.%s is gone, creating it again"):format(name, ctx.namespace))
-    end
-    stop = tracked.copy(ctx, ctx.configs)
-    if stop then return stop end
-    ctx.primary, stop = cluster.create(ctx, ctx.kind.primary(ctx.target, act.copy_rule(ctx)))
-    if not ctx.primary then return stop end
-  end
-  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now }
-  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = ctx.kind.ready(ctx.primary, rule)
-  rule.threshold = ctx.canary.analysis.canary_ready
-  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = ctx.kind.ready(ctx.target, rule)
 end
 
 --- The target's autoscaler, and the primary's copy of it.
@@ -139,6 +75,10 @@ end
 
 --- The apex Service; from here on it selects the primary. A primary that cannot take requests does not get them.
 function observe.apex(ctx)
+  if ctx.kind.services == false then
+    ctx.apex_on_primary = true
+    return nil
+  end
   if phase.initial(ctx.status.phase or "") and ctx.kind.available(ctx.primary) == 0 then
     return problem("Guard", "refused by the guard: the primary has no ready pods to take over the apex Service")
   end

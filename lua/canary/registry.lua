@@ -6,9 +6,12 @@ local notify = require("canary.notify")
 
 local registry = {}
 
--- kind -> module; a target is recognised by its kind
-local targets = { Deployment = "targets.deployment" }
-local scalers = { HorizontalPodAutoscaler = "scalers.hpa" }
+-- kind -> module; a target is recognised by its kind, those of other API groups by group and kind
+local targets = {
+  DaemonSet = "targets.daemonset", Deployment = "targets.deployment", Service = "targets.service",
+  StatefulSet = "targets.statefulset", ["serving.knative.dev/Service"] = "targets.knative",
+}
+local scalers = { HorizontalPodAutoscaler = "scalers.hpa", ScaledObject = "scalers.keda" }
 
 local function names(map)
   local out = {}
@@ -22,7 +25,17 @@ function registry.scaler_kinds() return names(scalers) end
 
 --- The target module for a reference, or nil.
 function registry.target(ref)
-  return targets[ref.kind] and require(targets[ref.kind])
+  local group = (ref.api_version or ""):match("^(serving%.knative%.dev)/")
+  local module = targets[group and group .. "/" .. ref.kind or ref.kind]
+  return module and require(module)
+end
+
+--- True when a provider works on targets of its own kind alone.
+function registry.needs_target(provider)
+  for _, module in pairs(targets) do
+    if require(module).provider == provider then return true end
+  end
+  return false
 end
 
 --- The scaler module for a reference, or nil.

@@ -3,16 +3,22 @@
 local act = require("canary.act")
 local digest = require("digest")
 local gates = require("canary.gates")
+local intents = require("canary.intents")
 local json = require("json")
 local notify = require("canary.notify")
 local outcome = require("canary.outcome")
 local phase = require("canary.phase")
+local queue = require("canary.queue")
+local rfc3339 = require("util.rfc3339")
 local status = require("canary.status")
 local timing = require("canary.timing")
 local tracked = require("canary.tracked")
+local windows = require("canary.windows")
 
 local release = {}
 
+-- what a revision waits for before its run; it is over when the revision is taken back
+local BEFORE_A_RUN = { queue = true, window = true, freeze = true }
 local NEVER = "s1-0" -- the hash of no revision
 
 --- Hashes of another controller say nothing about our own; they are replaced by ours, and only a primary
@@ -55,6 +61,15 @@ local function run_id(ctx)
     json.encode(ctx.configs.sums), ctx.now)):sub(1, 16)
 end
 
+--- The status at the beginning of a run.
+local function run_fields(ctx)
+  return {
+    canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null, paused = json.null,
+    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
+    runStartedAt = rfc3339.format(ctx.now),
+  }
+end
+
 --- True when the target or its configuration is a revision that no run has seen.
 local function changed(ctx)
   local applied = ctx.status.lastAppliedSpec or ""
@@ -75,7 +90,10 @@ end
 --- Idle phases end here unless there is a new revision.
 function release.idle(ctx)
   if phase.active(ctx.status.phase) or status.is(ctx, "Waiting") then return nil end
-  if changed(ctx) then return nil end
+  if changed(ctx) or intents.wants(ctx, "retry") then return nil end
+  if type(ctx.status.waiting) == "table" and BEFORE_A_RUN[ctx.status.waiting["for"]] then
+    return status.write(ctx, { waiting = json.null }) or {}
+  end
   return finish_rollback(ctx) or {}
 end
 
@@ -108,18 +126,36 @@ function release.start(ctx)
     local wait = timing.due(ctx)
     if wait then return wait end
   end
-  local hook = gates.refused(ctx, "confirm-rollout", ctx.status.phase, function(passed)
-    notify.normal(ctx, ("Confirm-rollout check %s passed"):format(passed.name))
-  end)
-  if hook then return release.wait_for_approval(ctx, hook) end
-  notify.normal(ctx, ("New revision detected! Scaling up %s"):format(ctx.target_label), "Progressing")
-  local stop = act.scale_up(ctx)
+  local stop = windows.closed(ctx)
+  if stop and stop.problem then return stop end
+  if stop then return release.wait_for_window(ctx, stop) end
+  if not queue.entered(ctx) then
+    local hook = gates.refused(ctx, "confirm-rollout", ctx.status.phase, function(passed)
+      notify.normal(ctx, ("Confirm-rollout check %s passed"):format(passed.name))
+    end)
+    if hook then return release.wait_for_approval(ctx, hook) end
+  end
+  stop = queue.turn(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Progressing", {
-    canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null,
-    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
-  })
+  notify.normal(ctx, ("New revision detected! Scaling up %s"):format(ctx.target_label), "Progressing")
+  stop = act.scale_up(ctx)
+  if stop then return stop end
+  stop = status.enter(ctx, "Progressing", run_fields(ctx))
+  if stop then return stop end
+  if intents.wants(ctx, "retry") then stop = intents.finish(ctx, "done") end
   return stop or { after = ctx.canary.analysis.interval }
+end
+
+--- Nothing begins while the window is closed; that is in the status, once.
+function release.wait_for_window(ctx, stop)
+  local waiting = ctx.status.waiting
+  if not (type(waiting) == "table" and waiting["for"] == stop.closed) then
+    local told = "New revision of %s detected, waiting for its %s"
+    notify.once(ctx, "Normal", told:format(ctx.target_label, stop.closed))
+    local failure = status.write(ctx, { waiting = { ["for"] = stop.closed, since = rfc3339.format(ctx.now, 6) } })
+    if failure then return failure end
+  end
+  return { after = stop.after }
 end
 
 function release.wait_for_approval(ctx, hook)
@@ -140,10 +176,7 @@ function release.restart(ctx)
   notify.normal(ctx, ("New revision detected! Restarting analysis for %s"):format(ctx.target_label))
   local stop = act.to_primary(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Progressing", {
-    canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null,
-    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
-  })
+  stop = status.enter(ctx, "Progressing", run_fields(ctx))
   return stop or { after = ctx.canary.analysis.interval }
 end
 
@@ -179,7 +212,8 @@ function release.rollback(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Failed", {
     canaryWeight = 0, failedChecks = 0, iterations = 0, waiting = timing.drain_field(ctx),
-    pendingHooks = outcome.pending(ctx) })
+    pendingHooks = outcome.pending(ctx),
+    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums })
   if stop then return stop end
   if failed >= ctx.canary.analysis.threshold then
     notify.warning(ctx, ("Rolling back %s failed checks threshold reached %d"):format(ctx.label, failed))

@@ -70,6 +70,7 @@ end
 function status.step(ctx, fields)
   fields.lastTransitionTime = rfc3339.format(ctx.now)
   fields.lastCheckTime = rfc3339.format(ctx.now, 6)
+  if ctx.status.waiting and fields.waiting == nil then fields.waiting = json.null end
   local stop = status.write(ctx, fields)
   if not stop then ctx.canary.iterations = ctx.status.iterations or 0 end
   return stop

@@ -4,9 +4,11 @@
 -- the cluster, so a tick may be run again from its start at any time.
 
 local advance = require("canary.advance")
+local arms = require("canary.arms")
 local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
+local intents = require("canary.intents")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local outcome = require("canary.outcome")
@@ -42,12 +44,13 @@ tick.steps = {
   suspended,
   initialise.begin,
   finalise.protect,
-  observe.target,
+  intents.read,
+  arms.target,
   observe.router,
-  observe.configs,
+  arms.configs,
   observe.services,
   initialise.check_providers,
-  observe.primary,
+  arms.primary,
   initialise.wait_for_primary,
   observe.scaler,
   observe.apex,
@@ -61,6 +64,7 @@ tick.steps = {
   release.idle,
   release.withdraw,
   promotion.primary_ready,
+  advance.abort,
   release.start,
   release.restart,
   release.adopt_weight,
@@ -68,6 +72,8 @@ tick.steps = {
   promotion.skip,
   promotion.promoting,
   promotion.finalising,
+  advance.together,
+  advance.promote_now,
   advance.rollback_hooks,
   advance.step,
 }
@@ -124,6 +130,7 @@ function tick.run(host, namespace, name)
   elseif not stop.fail then
     stop = problem_solved(ctx, at) or stop
   end
+  if ctx.approved and not stop.fail then stop = intents.finish(ctx, "done") or stop end
   if stop.fail then return nil, stop.fail, stop.code end
   notify.flush(ctx)
   if ctx.analysed then host.metrics.analysed(ctx.canary, host.clock.monotonic() - began) end

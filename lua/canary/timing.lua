@@ -12,9 +12,18 @@ local SETTLE = 2
 -- Seconds at most between the last traffic leaving a workload and the end of its pods.
 local DRAIN = 10
 
+--- Since when `object` has been seen in this state, for kinds that do not say it themselves; a new process begins anew.
+local function seen_since(ctx, object)
+  local seen, key = ctx.memory.settling or {}, object.metadata.name
+  ctx.memory.settling = seen
+  local state = ("%s %d"):format(object.metadata.generation or "", ctx.kind.available(object))
+  if not seen[key] or seen[key].state ~= state then seen[key] = { state = state, at = ctx.now } end
+  return seen[key].at
+end
+
 --- nil when `object` has been as it is for a moment, else a stop until then.
 function timing.settled(ctx, object)
-  local left = ctx.kind.changed_at(object) + SETTLE - ctx.now
+  local left = (ctx.kind.changed_at(object) or seen_since(ctx, object)) + SETTLE - ctx.now
   if left > 0 and left <= SETTLE + 1 then return { after = left } end
 end
 

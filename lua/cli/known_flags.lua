@@ -51,10 +51,12 @@ local flags = {
   { "zap-encoding", "text", "json", "form of the log", one_of = { "json", "console" } },
   { "zap-replace-globals", "boolean", false, "", idle = LOGGER },
   { "port", "integer", 8080, "port of /healthz, /readyz and /metrics", range = { 0, 65535 } },
-  { "max-running", "integer", 64, "Canaries that are worked on at the same time", range = { 1, 100000 } },
+  { "max-running", "integer", 0, "Canaries that may be in a run at the same time; 0 means any number",
+    range = { 0, 100000 } },
+  { "max-ticks", "integer", 64, "Canaries that are looked at at the same time", range = { 1, 100000 } },
   { "control-loop-interval", "duration", "10s", "how often the list of Canaries is looked at",
     idle = "the list is followed as it changes" },
-  { "threadiness", "integer", 2, "workers", range = { 1, 1000000 }, idle = "there are no workers, see -max-running" },
+  { "threadiness", "integer", 2, "workers", range = { 1, 1000000 }, idle = "there are no workers, see -max-ticks" },
   { "version", "boolean", false, "print the version and exit" },
 
   -- of klog

@@ -18,7 +18,7 @@ function run.options(settings)
     burst = settings.kubeconfig_burst,
     namespace = settings.namespace,
     port = settings.port,
-    max_running = settings.max_running,
+    max_running = settings.max_ticks,
     log_level = settings.log_level,
     log_encoding = settings.zap_encoding,
   }

@@ -5,10 +5,15 @@ local kinds = {
   { apiVersion = "flagger.app/v1beta1", kind = "MetricTemplate", plural = "metrictemplates", always = true },
   { apiVersion = "flagger.app/v1beta1", kind = "AlertProvider", plural = "alertproviders", always = true },
   { apiVersion = "apps/v1", kind = "Deployment", plural = "deployments" },
+  { apiVersion = "apps/v1", kind = "DaemonSet", plural = "daemonsets" },
+  { apiVersion = "apps/v1", kind = "StatefulSet", plural = "statefulsets" },
   { apiVersion = "v1", kind = "Service", plural = "services" },
   { apiVersion = "v1", kind = "ConfigMap", plural = "configmaps", metadata = true },
   { apiVersion = "v1", kind = "Secret", plural = "secrets", metadata = true },
   { apiVersion = "autoscaling/v2", kind = "HorizontalPodAutoscaler", plural = "horizontalpodautoscalers" },
+  { apiVersion = "keda.sh/v1alpha1", kind = "ScaledObject", plural = "scaledobjects" },
+  { apiVersion = "serving.knative.dev/v1", kind = "Service", plural = "services" },
+  { apiVersion = "serving.knative.dev/v1", kind = "Revision", plural = "revisions" },
   { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService", plural = "virtualservices" },
   { apiVersion = "networking.istio.io/v1beta1", kind = "DestinationRule", plural = "destinationrules" },
   { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes" },
@@ -18,6 +23,9 @@ local kinds = {
   { apiVersion = "projectcontour.io/v1", kind = "HTTPProxy", plural = "httpproxies" },
   { apiVersion = "gloo.solo.io/v1", kind = "Upstream", plural = "upstreams" },
   { apiVersion = "gateway.solo.io/v1", kind = "RouteTable", plural = "routetables" },
+  { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
 }
 
 for _, kind in ipairs(kinds) do kind.namespaced = true end

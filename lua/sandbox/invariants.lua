@@ -16,7 +16,7 @@ local invariants_mt = { __index = invariants_methods }
 -- Which phase may follow which. Terminating may follow any.
 local FOLLOWS = {
   Initializing = "Initialized", Initialized = "Waiting Progressing", Succeeded = "Waiting Progressing",
-  Failed = "Waiting Progressing Promoting", Waiting = "Progressing",
+  Failed = "Waiting Progressing Promoting", Waiting = "Progressing Failed",
   Progressing = "WaitingPromotion Promoting Failed", WaitingPromotion = "Progressing Promoting Failed",
   Promoting = "Finalising Failed", Finalising = "Succeeded Failed", Terminating = "",
 }

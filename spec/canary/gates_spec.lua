@@ -7,7 +7,7 @@ local WEBHOOKS = { { name = "a", type = "confirm-rollout", url = "http://a" },
 local function context(answers)
   local calls = {}
   return {
-    name = "app", namespace = "demo", now = 100, events = {}, memory = {},
+    object = { metadata = {} }, name = "app", namespace = "demo", now = 100, events = {}, memory = {},
     status = { phase = "Progressing", lastCheckTime = "1" },
     canary = { analysis = { webhooks = WEBHOOKS, interval = 10 } },
     host = {

@@ -117,7 +117,7 @@ describe("cli.flags", function()
     ["-port=-1"] = 'flag -port: expected an integer from 0 to 65535, found "-1"',
     ["-port=1.5"] = 'flag -port: expected an integer from 0 to 65535, found "1.5"',
     ["-port="] = 'flag -port: expected an integer from 0 to 65535, found ""',
-    ["-max-running=0"] = 'flag -max-running: expected an integer from 1 to 100000, found "0"',
+    ["-max-ticks=0"] = 'flag -max-ticks: expected an integer from 1 to 100000, found "0"',
     ["-version=no"] = 'flag -version: expected true or false, found "no"',
     ["-zap-encoding=xml"] = 'flag -zap-encoding: expected one of json, console, found "xml"',
     ["-control-loop-interval=5"] = 'flag -control-loop-interval: expected a duration like 10s, found "5"',
@@ -152,7 +152,7 @@ describe("cli.flags", function()
 
   it("is silent about flags that have an effect", function()
     assert.same({}, warnings({ "-port=1", "-mesh-provider=traefik", "-no-cross-namespace-refs",
-      "-selector-labels=app", "-max-running=2", "-log-level=error", "-zap-encoding=console" }))
+      "-selector-labels=app", "-max-ticks=2", "-log-level=error", "-zap-encoding=console" }))
   end)
 
   it("is silent about a flag without effect that says what is the case anyway", function()

@@ -61,7 +61,7 @@ describe("cli.run", function()
 
   it("hands the flags of the process to the engine", function()
     local _, seen = call({ "-kubeconfig=k", "-master=m", "-kubeconfig-qps=1", "-kubeconfig-burst=2", "-namespace=n",
-      "-port=3", "-max-running=4", "-log-level=warn", "-zap-encoding=console" })
+      "-port=3", "-max-ticks=4", "-log-level=warn", "-zap-encoding=console" })
     assert.same({ kubeconfig = "k", master = "m", qps = 1, burst = 2, namespace = "n", port = 3, max_running = 4,
       log_level = "warn", log_encoding = "console" }, seen.options)
   end)

@@ -18,7 +18,10 @@ end
 
 -- Kinds that are not created, or not written at all.
 local READ = { "get", "list", "watch" }
-local ONLY = { Canary = { "get", "list", "patch", "watch" }, MetricTemplate = READ, AlertProvider = READ }
+local CHANGED = { "get", "list", "patch", "watch" }
+local ONLY = { ["flagger.app/canaries"] = CHANGED, ["flagger.app/metrictemplates"] = READ,
+  ["flagger.app/alertproviders"] = READ, ["serving.knative.dev/services"] = CHANGED,
+  ["serving.knative.dev/revisions"] = READ }
 
 local function sorted(items)
   local out = { table.unpack(items) }
@@ -61,8 +64,8 @@ describe("deploy/", function()
     local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/canaries/finalizers"] = { "update" },
       ["/events"] = { "create", "patch" } }
     for _, kind in ipairs(require("kube.kinds")) do
-      wanted[group_of(kind.apiVersion) .. "/" .. kind.plural] = ONLY[kind.kind]
-        or { "create", "get", "list", "patch", "watch" }
+      local resource = group_of(kind.apiVersion) .. "/" .. kind.plural
+      wanted[resource] = ONLY[resource] or { "create", "get", "list", "patch", "watch" }
     end
     assert.same(wanted, granted())
   end)

@@ -4,7 +4,8 @@
 --           the user has, `user(world)` writes fields of the user's own into the prepared world, `drift(world)`
 --           damages ours, `mirrors = false` where this canary cannot be mirrored to
 --   kept    (world) → what of the user's fields must survive
---   random  (random) → canary parts and what the user has, for the properties
+--   random  (random) → canary parts, and what the user has where it is not `seen`; for the properties
+--   seen    () → what the user has in all of them, for routers that need an object of the user's
 --   admit   (key, body): the defaults that the API server fills in
 
 local frozen = require("spec.support.frozen")
@@ -171,7 +172,7 @@ local function describe_properties(router, fixture)
     local random = routing.random(seed)
     for _ = 1, RUNS do
       local parts, seen = fixture.random(random)
-      local on = stage(router, fixture, routing.canary(parts), seen)
+      local on = stage(router, fixture, routing.canary(parts), seen or fixture.seen and fixture.seen())
       f(on, random)
     end
   end

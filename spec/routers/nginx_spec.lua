@@ -64,7 +64,8 @@ describe("routers.nginx", function()
   end)
 
   it("takes over the user's annotations but for kubectl's and those of a canary", function()
-    world = { main = main({ [OWN .. "canary-weight"] = "5", [OWN .. "canary-new"] = "x", [OWN .. "rewrite-target"] = "/",
+    world = { main = main({ [OWN .. "canary-weight"] = "5", [OWN .. "canary-new"] = "",
+      [OWN .. "rewrite-target"] = "/",
       ["kubectl.kubernetes.io/last-applied-configuration"] = "{}" }) }
     apply(nginx.prepare(canary, world))
     assert.same({

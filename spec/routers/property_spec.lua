@@ -94,6 +94,7 @@ local function walk(router, fixture, make)
   for at = 1, RUNS do
     run = at
     local parts, seen = make(random)
+    seen = seen or fixture.seen and fixture.seen()
     once(routing.canary(parts), routing.apply(seen or {}, {}, fixture.admit))
   end
   return broken

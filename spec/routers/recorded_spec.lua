@@ -20,6 +20,7 @@ local RUNS = {
   contour = { "httpproxies.projectcontour.io" },
   nginx = { "ingresses.networking.k8s.io" },
   traefik = { "traefikservices.traefik.io" },
+  linkerd = { "trafficsplits.split.smi-spec.io" },
   ["k8s-bg"] = {},
 }
 

@@ -48,8 +48,9 @@ local EXPECTED = {
     { "rollout", "confirm-promotion", "post-rollout" } },
   ["Promoting 50 0"] = { "Promoting 50 0; Finalising 0 0; Succeeded 0 0", { "post-rollout" } },
   ["Finalising 0 0"] = { "Finalising 0 0; Succeeded 0 0", { "post-rollout" } },
-  ["Waiting"] = { "Waiting 0 0; Progressing 0 0; Progressing 25 0; Progressing 50 0; Promoting 50 0; Finalising 0 0; " ..
-    "Succeeded 0 0", after(REST, "confirm-rollout", "pre-rollout", "confirm-traffic-increase", "rollout",
+  ["Waiting"] = { "Waiting 0 0; Progressing 0 0; Progressing 25 0; Progressing 50 0; Promoting 50 0; " ..
+    "Finalising 0 0; Succeeded 0 0",
+    after(REST, "confirm-rollout", "pre-rollout", "confirm-traffic-increase", "rollout",
     "confirm-traffic-increase") },
 }
 
@@ -72,7 +73,8 @@ describe("a takeover from Flagger", function()
     assert.equal(0, begin.replicas(run, "app"))
   end)
 
-  for step, image in pairs({ ["Initialized 0 0"] = "podinfo:1", ["Succeeded 0 0"] = "podinfo:2", Failed = "podinfo:2" }) do
+  local at_rest = { ["Initialized 0 0"] = "podinfo:1", ["Succeeded 0 0"] = "podinfo:2", Failed = "podinfo:2" }
+  for step, image in pairs(at_rest) do
     it("in rest (" .. step .. ") starts nothing, and then follows the next revision", function()
       local run = left_at(step)
       local phase = run:status("demo", "app").phase

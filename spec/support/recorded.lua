@@ -15,6 +15,7 @@ recorded.differences = {
   ["Canary.status.lastCheckTime"] = "addition: the time of the last step, so that steps keep their interval",
   ["Canary.status.observedGeneration"] = "addition (gaps 5: observedGeneration is absent)",
   ["Canary.status.runId"] = "addition: names a run",
+  ["Canary.status.runStartedAt"] = "addition: when the run began",
   ["Canary.status.checks"] = "addition: the evidence of the last analysis",
   ["Canary.status.lastAppliedSpec"] = "gaps 3.22: hashes of our own, stable over canonical JSON",
   ["Canary.status.lastPromotedSpec"] = "gaps 3.22",

@@ -4,7 +4,7 @@ LOGS=$ROOT/build/log
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
 export HOME LC_ALL=C.UTF-8
 
-BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates liblua5.4-dev libuv1-dev libcurl4-openssl-dev
+BUILD_PACKAGES=(tzdata gcc libc6-dev cmake ninja-build pkg-config ca-certificates liblua5.4-dev libuv1-dev libcurl4-openssl-dev
   libyaml-dev libjansson-dev libmicrohttpd-dev libssl-dev libseccomp-dev lua5.4 lua-busted lua-check lua-cjson lua-argparse
   lua-filesystem)
 CHECK_PACKAGES=(clang valgrind)

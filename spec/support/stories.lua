@@ -58,6 +58,8 @@ stories.list = {
     input = manifests.ingress("web", "app") .. manifests.deployment("app") .. manifests.canary("app", {
       provider = "nginx", analysis = WEIGHTED,
       spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
+  { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -92,7 +94,7 @@ end
 local LEFT_OUT = { resourceVersion = true, uid = true, generation = true, creationTimestamp = true,
   lastUpdateTime = true, lastTransitionTime = true, lastCheckTime = true, at = true, observedGeneration = true,
   clusterIP = true, clusterIPs = true, ["flagger-id"] = true, failedChecks = true, nodePort = true, checks = true,
-  runId = true, ["deployment.kubernetes.io/revision"] = true }
+  runId = true, runStartedAt = true, ["deployment.kubernetes.io/revision"] = true }
 
 local function timeless(value)
   if type(value) ~= "table" then return value end
@@ -104,8 +106,7 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "Ingress",
-  "HTTPProxy", "Upstream", "RouteTable" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "Ingress", "HTTPProxy", "Upstream", "RouteTable" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)

@@ -1,0 +1,63 @@
+--- Knative Serving, simply: each new template of a Service becomes a Revision, which is ready a moment later.
+
+local json = require("json")
+local merge = require("util.merge")
+
+local knative = {}
+
+local API = "serving.knative.dev/v1"
+
+local function ready(now, status)
+  return json.array({ { type = "Ready", status = status, reason = status ~= "True" and "ContainerMissing" or nil,
+    lastTransitionTime = now } })
+end
+
+--- A Revision's pods start unless its image cannot be pulled ("...-broken").
+local function start(world, revision)
+  local image = revision.spec.containers[1].image
+  world:at(world.now + 1, function()
+    local live = world.api:peek({ apiVersion = API, kind = "Revision", namespace = revision.metadata.namespace,
+      name = revision.metadata.name })
+    local good = not image:find("-broken", 1, true)
+    if live then world.api:set_status(live, { conditions = ready(world.api:time(), good and "True" or "False") }) end
+  end)
+end
+
+local function revise(world, object)
+  local count = 0
+  for _, revision in ipairs(world.api:all(API, "Revision", object.metadata.namespace)) do
+    local owner = revision.metadata.labels["serving.knative.dev/service"]
+    if owner == object.metadata.name then count = count + 1 end
+  end
+  local revision = world.api:create({ apiVersion = API, kind = "Revision", metadata = {
+    name = ("%s-%05d"):format(object.metadata.name, count + 1), namespace = object.metadata.namespace,
+    labels = { ["serving.knative.dev/service"] = object.metadata.name } },
+    spec = merge.copy(object.spec.template.spec) })
+  start(world, revision)
+  return revision.metadata.name
+end
+
+--- Follows every Knative Service of `world`.
+function knative.attach(world)
+  world.api.store:subscribe(function(event)
+    local object, old = event.object, event.old
+    if event.type == "DELETED" or event.entry.group ~= "serving.knative.dev" or event.entry.kind ~= "Service" then
+      return
+    end
+    local status = object.status or {}
+    if not old or not merge.equal(old.spec.template, object.spec.template) then
+      local name = revise(world, object)
+      status = merge.copy(status)
+      status.latestCreatedRevisionName, status.latestReadyRevisionName = name, name
+      status.observedGeneration = object.metadata.generation
+      status.traffic = merge.copy(object.spec.traffic)
+      world.api:set_status(object, status)
+    elseif not merge.equal(status.traffic, object.spec.traffic) then
+      status = merge.copy(status)
+      status.traffic = merge.copy(object.spec.traffic)
+      world.api:set_status(object, status)
+    end
+  end)
+end
+
+return knative

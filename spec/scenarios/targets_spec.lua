@@ -1,0 +1,435 @@
+--- Whole releases of each kind of target, on the embedded cluster (state-machine §7, §11).
+
+local manifests = require("spec.support.manifests")
+local scenario = require("spec.support.scenario")
+
+local METRIC = "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
+local WEIGHTED = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25, " .. METRIC
+
+local POD = [[
+  template:
+    metadata: {labels: {app: app}}
+    spec: {containers: [{name: app, image: "podinfo:1", ports: [{name: http, containerPort: 9898}]}]}
+]]
+
+local DAEMONSET = [[
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: app, namespace: demo}
+spec:
+  selector: {matchLabels: {app: app}}
+]] .. POD
+
+local STATEFULSET = [[
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: app, namespace: demo}
+spec:
+  replicas: 2
+  serviceName: app-pods
+  podManagementPolicy: Parallel
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}
+  selector: {matchLabels: {app: app}}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+]] .. POD
+
+local function canary(kind, change)
+  return (manifests.canary("app", change):gsub("kind: Deployment", "kind: " .. kind))
+end
+
+local function initialised(kind, objects, change)
+  local run = scenario.new(change and change.check == false and { check = false } or nil)
+  change = change or {}
+  change.analysis = change.analysis or WEIGHTED
+  run.world:apply(objects .. canary(kind, change))
+  run:wait_for_phase("demo", "app", "Initialized")
+  return run
+end
+
+local function set_image(run, kind, image)
+  local containers = run.world:get(kind, "demo", "app").spec.template.spec.containers
+  containers[1].image = image
+  run.world:patch(kind, "demo", "app", { spec = { template = { spec = { containers = containers } } } })
+end
+
+local function image(run, kind, name)
+  return run.world:get(kind, "demo", name).spec.template.spec.containers[1].image
+end
+
+for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET }) do
+  describe("a " .. kind, function()
+    local function pods(run, name)
+      local count = 0
+      for _, pod in ipairs(run.world.api:all("v1", "Pod", "demo")) do
+        local owner = pod.metadata.ownerReferences[1].name
+        if owner == name then count = count + 1 end
+      end
+      return count
+    end
+
+    it("is promoted, without a request lost", function()
+      local run = initialised(kind, objects)
+      run:pass(5)
+      assert.equal(0, pods(run, "app"))
+      assert.is_true(pods(run, "app-primary") > 0)
+      set_image(run, kind, "podinfo:2")
+      run:wait_for_phase("demo", "app", "Succeeded")
+      run:pass(15)
+      assert.equal("podinfo:2", image(run, kind, "app-primary"))
+      assert.equal(0, pods(run, "app"))
+      assert.equal(0, run.world.traffic.lost)
+      assert.same({ "Progressing 25 0", "Progressing 50 0", "Promoting 50 0", "Finalising 0 0", "Succeeded 0 0" },
+        { table.unpack(run:steps("demo", "app"), 4) })
+    end)
+
+    it("is rolled back, its primary untouched", function()
+      local run = initialised(kind, objects)
+      run:pass(5)
+      local before = run.world:get(kind, "demo", "app-primary")
+      set_image(run, kind, "podinfo:2-err10")
+      run:wait_for_phase("demo", "app", "Failed")
+      run:pass(30)
+      assert.same(before.spec, run.world:get(kind, "demo", "app-primary").spec)
+      assert.equal(0, pods(run, "app"))
+      assert.equal(0, run.world.traffic.lost)
+    end)
+
+    it("that never becomes ready is rolled back after the Canary's deadline", function()
+      local run = initialised(kind, objects)
+      run:pass(5)
+      run.world:break_pods("demo", "app-*")
+      set_image(run, kind, "podinfo:2")
+      run:wait_for_phase("demo", "app", "Progressing")
+      local began = run.world.now
+      run:wait_for_phase("demo", "app", "Failed")
+      assert.is_true(run.world.now - began >= 60)
+      local texts = table.concat(run:messages("demo"), "\n")
+      assert.truthy(texts:find(("exceeded its progressDeadlineSeconds: 60"), 1, true), texts)
+    end)
+
+    it("starts nothing of itself", function()
+      local run = initialised(kind, objects)
+      run:pass(120)
+      assert.equal("Initialized", run:status("demo", "app").phase)
+    end)
+
+    it("is given back when its Canary is deleted", function()
+      local run = scenario.new()
+      run.world:apply(objects)
+      local before = run.world:get(kind, "demo", "app").spec
+      run.world:apply(canary(kind, { analysis = WEIGHTED, spec = "  revertOnDeletion: true" }))
+      run:wait_for_phase("demo", "app", "Initialized")
+      run:pass(5)
+      run.driver.options.check = nil
+      run.world:delete("Canary", "demo", "app")
+      run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 400)
+      run:pass(10)
+      local after = run.world:get(kind, "demo", "app").spec
+      if after.template.spec.nodeSelector and next(after.template.spec.nodeSelector) == nil then
+        after.template.spec.nodeSelector = nil -- the API server keeps the empty map
+      end
+      assert.same(before, after)
+      assert.is_nil(run.world:get(kind, "demo", "app-primary"))
+    end)
+
+    it("that replaces pods only when they are deleted is refused in words", function()
+      local run = scenario.new()
+      run.world:apply((objects:gsub("spec:\n", "spec:\n  updateStrategy: {type: OnDelete}\n", 1)) .. canary(kind))
+      run:pass(10)
+      assert.equal(("%s app.demo: spec.updateStrategy.type: expected RollingUpdate, found OnDelete"):format(
+        kind:lower()), run:condition("demo", "app", "Stalled").message)
+    end)
+  end)
+end
+
+describe("a DaemonSet", function()
+  it("is kept from all nodes by a selector that is no part of a revision", function()
+    local run = initialised("DaemonSet", DAEMONSET)
+    local spec = run.world:get("DaemonSet", "demo", "app").spec.template.spec
+    assert.same({ ["flagger.app/scale-to-zero"] = "true" }, spec.nodeSelector)
+    assert.is_nil(run.world:get("DaemonSet", "demo", "app-primary").spec.template.spec.nodeSelector)
+  end)
+end)
+
+describe("a StatefulSet", function()
+  it("has a primary with claims, ordinals and a Service of its own", function()
+    local run = initialised("StatefulSet", STATEFULSET)
+    local primary = run.world:get("StatefulSet", "demo", "app-primary").spec
+    assert.equal("app-primary", primary.serviceName)
+    assert.equal("Parallel", primary.podManagementPolicy)
+    assert.same({ whenDeleted = "Delete", whenScaled = "Retain" }, primary.persistentVolumeClaimRetentionPolicy)
+    assert.equal("data", primary.volumeClaimTemplates[1].metadata.name)
+    assert.equal(2, primary.replicas)
+  end)
+
+  it("whose claims are no longer the primary's says what to do", function()
+    local run = initialised("StatefulSet", STATEFULSET)
+    run.driver.options.check = nil
+    local object = run.world:get("StatefulSet", "demo", "app")
+    run.world:delete("StatefulSet", "demo", "app")
+    object.metadata = { name = "app", namespace = "demo" }
+    object.spec.volumeClaimTemplates[1].spec.resources.requests.storage = "2Gi"
+    object.status = nil
+    run.world:apply(object)
+    run:pass(20)
+    local message = run:condition("demo", "app", "Stalled").message
+    assert.truthy(message:find("spec.volumeClaimTemplates: expected those of app-primary", 1, true), message)
+    assert.equal("1Gi", run.world:get("StatefulSet", "demo", "app-primary").spec.volumeClaimTemplates[1]
+      .spec.resources.requests.storage)
+  end)
+
+  it("whose partition keeps old pods is refused in words", function()
+    local run = scenario.new()
+    run.world:apply((STATEFULSET:gsub("podManagementPolicy: Parallel",
+      "updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1}}")) .. canary("StatefulSet"))
+    run:pass(10)
+    assert.equal("statefulset app.demo: spec.updateStrategy.rollingUpdate.partition: expected 0, so that all pods " ..
+      "get the revision, found 1", run:condition("demo", "app", "Stalled").message)
+  end)
+end)
+
+
+describe("a Service", function()
+  local SERVICE = [[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo, labels: {team: a}}
+spec: {selector: {app: one}, ports: [{name: http, port: 80, targetPort: 9898}]}
+]] .. manifests.deployment("one") .. manifests.deployment("two") .. manifests.deployment("bad",
+    { image = "podinfo:2-err50" })
+
+  local function target()
+    local text = canary("Service", { provider = "istio", analysis = WEIGHTED })
+    return (text:gsub("apiVersion: apps/v1", "apiVersion: v1"))
+  end
+
+  it("is divided between two copies of it, and never written to", function()
+    local run = scenario.new()
+    run.world:apply(SERVICE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    local before = run.world:get("Service", "demo", "app")
+    for _, name in ipairs({ "app-primary", "app-canary" }) do
+      local copy = run.world:get("Service", "demo", name)
+      assert.same({ app = "one" }, copy.spec.selector)
+      assert.equal("a", copy.metadata.labels.team)
+      assert.is_not.equal(before.spec.clusterIP, copy.spec.clusterIP)
+    end
+    run.world.prometheus.answer = function() return 100 end -- the queries are about a workload called as the target
+    run.world:patch("Service", "demo", "app", { spec = { selector = { app = "two" } } })
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:pass(2)
+    assert.same({ app = "two" }, run.world:get("Service", "demo", "app-canary").spec.selector)
+    assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.same({ app = "two" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+    assert.equal(0, run.world.traffic.lost)
+    for _, call in ipairs(run.world.api.calls) do
+      assert.is_false(call.write and call.ref.kind == "Service" and call.ref.name == "app")
+    end
+  end)
+
+  it("is rolled back when what it leads to fails", function()
+    local run = scenario.new()
+    run.world:apply(SERVICE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    run.world.prometheus.answer = function() return 50 end
+    run.world:patch("Service", "demo", "app", { spec = { selector = { app = "bad" } } })
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(15)
+    assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+  end)
+
+  it("may be an ExternalName, and turn from one into the other", function()
+    local run = scenario.new({ check = false })
+    run.world:apply([[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {type: ExternalName, externalName: a.example.com}
+]] .. manifests.deployment("two") .. (target():gsub(", metrics: %b[]", "")))
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    assert.equal("a.example.com", run.world:get("Service", "demo", "app-primary").spec.externalName)
+    run.world:patch("Service", "demo", "app", { spec = { externalName = "b.example.com" } })
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.equal("b.example.com", run.world:get("Service", "demo", "app-primary").spec.externalName)
+  end)
+end)
+
+describe("a Knative Service", function()
+  local KNATIVE = [[
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {template: {spec: {containers: [{image: "podinfo:1"}]}}}
+]]
+  local SIMPLE = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25"
+
+  local function target(change)
+    change = change or {}
+    change.provider, change.analysis = change.provider or "knative", SIMPLE
+    return (canary("Service", change):gsub("apiVersion: apps/v1", "apiVersion: serving.knative.dev/v1"))
+  end
+
+  local function traffic(run)
+    local out = {}
+    for index, entry in ipairs(run.world:get("ksvc", "demo", "app").spec.traffic) do
+      out[index] = ("%s %d"):format(entry.revisionName or "latest", entry.percent)
+    end
+    return table.concat(out, ", ")
+  end
+
+  local function set(run, image_name)
+    run.world.api:patch({ apiVersion = "serving.knative.dev/v1", kind = "Service", namespace = "demo", name = "app" },
+      { spec = { template = { spec = { containers = { { image = image_name } } } } } })
+  end
+
+  local function started()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    return run
+  end
+
+  it("divides its traffic between Revisions, and is promoted", function()
+    local run = started()
+    assert.equal("latest 0, app-00001 100", traffic(run))
+    set(run, "podinfo:2")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    assert.equal("latest 25, app-00001 75", traffic(run))
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.equal("latest 0, app-00002 100", traffic(run))
+    assert.is_nil(run.world:get("Service", "demo", "app-primary"))
+  end)
+
+  it("gives a Revision that is not ready no traffic", function()
+    local run = started()
+    set(run, "podinfo:2-broken")
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:pass(120)
+    assert.equal("latest 0, app-00001 100", traffic(run))
+  end)
+
+  it("goes with the provider knative and no scaler, and the provider with nothing else", function()
+    local cases = {
+      ["spec.provider: expected knative for this kind of target, found istio"] =
+        KNATIVE .. target({ provider = "istio" }),
+      ["spec.autoscalerRef: expected none for this kind of target, found HorizontalPodAutoscaler app"] = KNATIVE ..
+        target({ spec = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}" }),
+      ["spec.targetRef: expected a target of provider knative, found apps/v1 Deployment"] =
+        manifests.deployment("app") .. manifests.canary("app", { provider = "knative" }),
+    }
+    for sentence, objects in pairs(cases) do
+      local run = scenario.new()
+      run.world:apply(objects)
+      run:pass(10)
+      assert.equal(sentence, run:condition("demo", "app", "Stalled").message)
+    end
+  end)
+
+  it("is given back when its Canary is deleted", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply(target({ spec = "  revertOnDeletion: true" }))
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 60)
+    local object = run.world:get("ksvc", "demo", "app")
+    assert.is_nil(object.spec.traffic)
+    assert.same({}, object.metadata.annotations or {})
+  end)
+end)
+
+describe("a ScaledObject", function()
+  local OBJECTS = [[
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: app, namespace: demo, labels: {team: a}, annotations: {note: x}}
+spec:
+  scaleTargetRef: {name: app}
+  minReplicaCount: 2
+  maxReplicaCount: 6
+  newField: {of: a newer KEDA}
+  advanced: {horizontalPodAutoscalerConfig: {name: app-hpa}}
+  triggers:
+  - {type: prometheus, name: load, metadata: {query: "sum(rate(x{app=\"app\"}[1m])) + y{s=\"app-canary\"}"}}
+  - {type: cpu, metadata: {value: "60"}}
+]] .. manifests.deployment("app")
+  local SCALER = "  autoscalerRef: {apiVersion: keda.sh/v1alpha1, kind: ScaledObject, name: app%s}"
+
+  local function started(more, spec)
+    local run = scenario.new()
+    run.world:apply(OBJECTS .. manifests.canary("app", { analysis = WEIGHTED,
+      spec = SCALER:format(more or "") .. (spec or "") }))
+    run:wait_for_phase("demo", "app", "Initialized")
+    return run
+  end
+
+  local function paused(run)
+    return run.world:get("ScaledObject", "demo", "app").metadata.annotations["autoscaling.keda.sh/paused-replicas"]
+  end
+
+  it("is copied for the primary, with queries about it", function()
+    local run = started()
+    local copy = run.world:get("ScaledObject", "demo", "app-primary")
+    assert.equal("app-primary", copy.spec.scaleTargetRef.name)
+    assert.equal("app-hpa-primary", copy.spec.advanced.horizontalPodAutoscalerConfig.name)
+    assert.equal('sum(rate(x{app-primary="app-primary"}[1m])) + y{s="app-primary"}',
+      copy.spec.triggers[1].metadata.query)
+    assert.same({ note = "x" }, copy.metadata.annotations)
+    assert.same({ of = "a newer KEDA" }, copy.spec.newField)
+  end)
+
+  it("takes queries and bounds of the primary from the Canary", function()
+    local run = started(", primaryScalerQueries: {load: own}, primaryScalerReplicas: {minReplicas: 3, maxReplicas: 9}")
+    local spec = run.world:get("ScaledObject", "demo", "app-primary").spec
+    assert.same({ "own", 3, 9 }, { spec.triggers[1].metadata.query, spec.minReplicaCount, spec.maxReplicaCount })
+  end)
+
+  it("is paused while the target rests and let go while it is a canary, its fields untouched", function()
+    local run = started()
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Progressing")
+    assert.is_nil(paused(run))
+    run:wait_for_phase("demo", "app", "Succeeded")
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+    assert.same({ of = "a newer KEDA" }, run.world:get("ScaledObject", "demo", "app").spec.newField)
+  end)
+
+  it("is paused after a rollback, when the canary's traffic is gone", function()
+    local run = started()
+    run.world:set_image("demo", "app", "podinfo:2-err50")
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(30)
+    assert.equal("0", paused(run))
+    assert.equal(0, run.world:get("Deployment", "demo", "app").spec.replicas)
+  end)
+
+  it("is let go when its Canary is deleted", function()
+    local run = started(nil, "\n  revertOnDeletion: true")
+    run.driver.options.check = nil
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 120)
+    assert.is_nil(paused(run))
+  end)
+end)
