@@ -67,9 +67,10 @@ local function read(canary, live)
   if not weights then return nil, problem, absent end
   local out = {}
   for _, arm in ipairs({ "primary", "canary" }) do
-    local name, err = canary.names[arm], nil
-    out[arm], err = shape.weight(live, ("metadata.annotations[%s].%s"):format(WEIGHTS, name), weights[name], 0)
-    if not out[arm] then return nil, err end
+    local name = canary.names[arm]
+    local weight, err = shape.weight(live, ("metadata.annotations[%s].%s"):format(WEIGHTS, name), weights[name], 0)
+    if not weight then return nil, err end
+    out[arm] = weight
   end
   return shape.shares(canary, live, out.primary, out.canary)
 end

@@ -59,6 +59,20 @@ for provider, router in pairs(ROUTERS) do
       assert.equal(0, run.world.traffic.lost)
     end)
 
+    it("gives everything back when its Canary is deleted meanwhile", function()
+      local change = change_of(provider, ANALYSIS)
+      change.spec = (change.spec or "") .. "\n  revertOnDeletion: true"
+      local run = begin.applied(change)
+      local before = users_own(run, provider)
+      run:wait_for_phase("demo", "app", "Initialized")
+      run.world:set_image("demo", "app", "podinfo:2")
+      run:wait(function() return run:status("demo", "app").canaryWeight == 20 end)
+      run.world:delete("Canary", "demo", "app")
+      run:wait(function() return run.world:get("Canary", "demo", "app") == nil end)
+      assert.equal(0, run.world.traffic.lost)
+      assert.same(before, users_own(run, provider))
+    end)
+
     if router.matches then
       it("sends who matches to the canary, and nobody else", function()
         local run = begin.progressing(change_of(provider, AB))
