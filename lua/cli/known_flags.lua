@@ -7,7 +7,6 @@
 --   one_of  the values of a text; with `lenient`, another one is told of and passes
 --   idle    why the flag has no effect here, for a sentence "flag -x has no effect: ..."
 
-local ROUTERS = "no router that reads it is here yet"
 local LOGGER = "it belongs to a logger that is not linked"
 
 local flags = {
@@ -30,9 +29,8 @@ local flags = {
   { "selector-labels", "list", "app,name,app.kubernetes.io/name", "labels that may tell the pods of a target" },
   { "include-label-prefix", "list", "", "prefixes of labels that are copied to the primary; * means all" },
   { "enable-config-tracking", "boolean", true, "ConfigMaps and Secrets follow their target" },
-  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations",
-    idle = ROUTERS },
-  { "ingress-class", "text", "", "class of generated routes", idle = ROUTERS },
+  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations" },
+  { "ingress-class", "text", "", "class of generated routes" },
   { "no-cross-namespace-refs", "boolean", false, "refuse references into other namespaces" },
 
   -- messages

@@ -1,4 +1,4 @@
---- Every file in lua/alerts/ keeps the contract, and sends what its golden file says (spec/fixtures/alerts/<type>.json).
+--- Every file in lua/alerts/ keeps the contract and sends what its golden file says (spec/fixtures/alerts/<type>.json).
 
 local frozen = require("spec.support.frozen")
 local json = require("json")
