@@ -152,7 +152,8 @@ static bool read_pairs(struct reading *r, int idx, struct pair *pairs, size_t *n
     struct pair p = { 0 };
     p.key = lua_tolstring(L, -2, &p.len);
     r->bytes += p.len;
-    p.value = read_value(r, lua_gettop(L), depth);
+    if (r->bytes > r->most.bytes) refuse(r, TOO_LARGE, "value is too large for JSON");
+    else p.value = read_value(r, lua_gettop(L), depth);
     if (!p.value) {
       lua_pop(L, 2);
       return false;

@@ -23,7 +23,7 @@ void lua_json_push(lua_State *L, const json_t *value);
 /* The value at `idx` as JSON (new reference), or NULL with `why`. Never raises. */
 json_t *lua_json_read(lua_State *L, int idx, struct reason *why);
 
-/* The same within other limits; `bytes` counts those of strings that are no keys. */
+/* The same within other limits; `bytes` counts those of strings and keys. */
 json_t *json_lua_read(lua_State *L, int idx, struct json_limits most, struct reason *why);
 
 /* The metatable of lists. [] -> [metatable] */
