@@ -11,7 +11,7 @@
 #define START_MS 20000
 #define LOOK_MS 50
 #define HARD_CPU_US 500000  /* of a burst beyond what it may have; the worker itself gives up before */
-#define HARD_WALL_MS 20000  /* of a burst that does not compute at all */
+#define HARD_WALL_MS 3000   /* of a burst that does not compute at all, and ten times what it may have */
 #define OLD_RUNS 10000
 #define OLD_CPU_NS (30ull * 1000000000u)
 #define RESULT_LIMITS ((struct json_limits){ 16u << 10, 256u << 10 })
@@ -372,8 +372,11 @@ static void on_watch(uv_timer_t *timer)
     return;
   }
   uint64_t spent_us = (cpu_ns(hand) - hand->since_ns) / 1000;
-  if (spent_us < hand->due[0].burst_us + HARD_CPU_US && wall_ms < HARD_WALL_MS) return;
-  reason_set(&cause, TIMEOUT, "its worker did not answer after %.1f s of CPU", (double)spent_us / 1e6);
+  if (spent_us < hand->due[0].burst_us + HARD_CPU_US &&
+    wall_ms < HARD_WALL_MS + hand->due[0].burst_us / 100)
+    return;
+  reason_set(&cause, TIMEOUT, "its worker did not answer within %.1f s, of which it computed for %.1f s",
+    (double)wall_ms / 1e3, (double)spent_us / 1e6);
   hand_lose(hand, &cause, 0);
 }
 

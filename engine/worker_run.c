@@ -170,7 +170,8 @@ static int after_chunk(lua_State *L, int status, lua_KContext ctx)
   run->owned =
     json_read_within(run->order.argument, run->order.argument_len, RUN_ARGUMENT_LIMITS, &why);
   if (!run->owned) return luaL_error(L, "its argument: %s", why.text);
-  lua_json_push(L, run->owned);
+  if (json_is_null(run->owned)) lua_pushnil(L);
+  else lua_json_push(L, run->owned);
   json_decref(run->owned);
   run->owned = NULL;
   run->order.argument = NULL;
