@@ -72,8 +72,8 @@ static void on_deadline(uv_timer_t *timer)
   struct pool *pool = run->pool;
   struct reason why;
   char text[200];
-  const char *where = run->state == POOL_CALLING ? ", waiting for " : "";
-  const char *what = run->state == POOL_CALLING ? run->call : "";
+  bool calls = run->state == POOL_CALLING || run->state == POOL_LATE;
+  const char *where = calls ? ", waiting for " : "", *what = calls ? run->call : "";
   if (run->state == POOL_QUEUED) {
     where = ", waiting for a worker: ";
     what = pool->trouble.code ? pool->trouble.text : "all are busy";
@@ -242,10 +242,11 @@ void pool_lost(struct hand *hand, const struct due *head, const struct reason *c
   while (hand->runs) {
     struct pool_run *run = hand->runs;
     pool_unlink(run);
+    bool late = run->state == POOL_CALLING;
     run->hand = NULL;
-    run->state = POOL_QUEUED;
-    if (run != guilty && ++run->losses <= LOSSES_MAX) pool_link(&pool->queue, run);
-    else pool_link(&over, run);
+    run->state = late ? POOL_LATE : POOL_QUEUED;
+    if (run == guilty || ++run->losses > LOSSES_MAX) pool_link(&over, run);
+    else pool_link(late ? &pool->late : &pool->queue, run);
   }
   pool_turn(pool, 0);
   while (over) {
@@ -287,6 +288,7 @@ void pool_free(struct pool *pool)
     hand_lose(hand, NULL, 0);
   }
   while (pool->queue) let_go(pool->queue);
+  while (pool->late) let_go(pool->late);
   uv_close((uv_handle_t *)&pool->turn, on_pool_closed);
 }
 
@@ -358,6 +360,12 @@ struct pool_run *pool_start(struct pool *pool, const struct pool_order *o,
 static void answer(struct pool_run *run, enum frame_kind kind, const char *bytes, size_t len)
 {
   struct buf frame;
+  if (run->state == POOL_LATE) { /* who asked is gone, and the run begins again */
+    pool_unlink(run);
+    run->state = POOL_QUEUED;
+    pool_link(&run->pool->queue, run);
+    pool_turn(run->pool, 0);
+  }
   if (run->state != POOL_CALLING) return;
   buf_init(&frame, FRAME_MAX_BYTES);
   struct frame_draft draft = frame_open(&frame, kind, run->id);

@@ -2,7 +2,8 @@
  *
  *   run     QUEUED --> RUNNING <--> CALLING --> ended, on_end
  *              ^          |            |
- *              +----------+------------+   its worker is lost: again, in another one
+ *              +----------+------------+   its worker is lost: again, in another one; from CALLING
+ *                                          when the call has been answered
  *
  * A worker answers strictly in order, so the oldest frame without an answer names the run that
  * computes. When a worker is lost (a signal, a forged frame, more CPU than a burst may have) that

@@ -11,7 +11,8 @@
 #define HAND_RUNS 8        /* at once in one worker */
 #define HAND_CHUNK_BYTES (64u << 10)
 
-enum pool_run_state { POOL_QUEUED, POOL_RUNNING, POOL_CALLING, POOL_ENDED };
+/* LATE: its worker is lost, and the call that it made there is still under way. */
+enum pool_run_state { POOL_QUEUED, POOL_RUNNING, POOL_CALLING, POOL_LATE, POOL_ENDED };
 
 struct hand;
 
@@ -30,7 +31,7 @@ struct pool_run {
   bool tenant;
   struct pool_events events;
   void *data;
-  struct pool_run *next, **link; /* in the queue, or in the hand's list */
+  struct pool_run *next, **link; /* in the queue, in the hand's list, or among the late ones */
 };
 
 /* A frame that has no answer yet. */
@@ -67,7 +68,7 @@ struct pool {
   unsigned failures[POOL_WORKERS_MAX];   /* workers of that slot that finished no run, in a row */
   uint64_t not_before[POOL_WORKERS_MAX];
   struct reason trouble;        /* why the last worker did not start */
-  struct pool_run *queue;
+  struct pool_run *queue, *late;
   unsigned runs;
   unsigned long ended, killed;
   uint32_t last_id;
