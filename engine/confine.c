@@ -2,6 +2,7 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -24,24 +25,25 @@
 
 #define HIGHEST_FD 65536 /* where the kernel cannot close a range */
 
-bool confine_limits_memory(void)
-{
-  return !SANITIZED;
-}
-
 /* A sanitizer's report goes to descriptor 2; nothing else may be kept. */
 static void close_others(void)
 {
-  if (!SANITIZED) {
-    close(1);
-    close(2);
-  } else {
-    close(1);
-  }
+  close(1);
+  if (!SANITIZED) close(2);
 #ifdef SYS_close_range
   if (!syscall(SYS_close_range, 3u, ~0u, 0u)) return;
 #endif
   for (int fd = 3; fd < HIGHEST_FD; fd++) close(fd);
+}
+
+/* When memory is short it is the worker that goes, not the engine. */
+static void offer_to_kernel(void)
+{
+  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t n = write(fd, "1000", 4);
+  (void)n; /* where it is refused, it is not done */
+  close(fd);
 }
 
 static enum status limit(int what, rlim_t most, const char *name, struct reason *why)
@@ -67,12 +69,13 @@ static enum status limit_all(const struct confine_options *options, struct reaso
     { RLIMIT_CPU, options->cpu_s, "CPU" },
     { RLIMIT_AS, options->memory, "memory" },
   };
+  enum status worst = OK;
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     if (SANITIZED && limits[i].what == RLIMIT_AS) continue;
     enum status status = limit(limits[i].what, limits[i].most, limits[i].name, why);
-    if (status) return status;
+    if (status) worst = status;
   }
-  return OK;
+  return worst;
 }
 
 /* Adds `call` with up to two conditions on its arguments. */
@@ -133,16 +136,19 @@ static enum status filter_calls(struct reason *why)
   return reason_set(why, FORBIDDEN, "the kernel refuses a system call filter: %s", strerror(-error));
 }
 
+/* Goes on after what fails: the rest is worth having. */
 enum status confine(const struct confine_options *options, struct reason *why)
 {
+  enum status status, filter;
   close_others();
+  offer_to_kernel();
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  status = limit_all(options, why);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    return reason_set(why, FORBIDDEN, "cannot give up new privileges: %s", strerror(errno));
-  enum status status = limit_all(options, why);
-  if (status) return status;
-  if (options->without_filter)
-    return reason_set(why, FORBIDDEN, "the kernel refuses a system call filter");
-  return filter_calls(why);
+    status = reason_set(why, FORBIDDEN, "cannot give up new privileges: %s", strerror(errno));
+  filter = options->without_filter
+    ? reason_set(why, FORBIDDEN, "the kernel refuses a system call filter")
+    : filter_calls(why);
+  return filter ? filter : status;
 }

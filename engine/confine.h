@@ -18,11 +18,8 @@ struct confine_options {
   bool without_filter; /* for specs: as if the kernel had none */
 };
 
-/* Everything but the filter, which a kernel may refuse; OK or why (FORBIDDEN). Also without the
- * filter all the rest is done. The process ends with its parent from here on. */
+/* OK, or what the kernel refused (FORBIDDEN); the rest is done nevertheless. From here on the process
+ * ends with its parent. */
 enum status must_check confine(const struct confine_options *options, struct reason *why);
-
-/* Whether this build has the limit of memory. */
-bool confine_limits_memory(void);
 
 #endif

@@ -88,12 +88,13 @@ static void on_deadline(uv_timer_t *timer)
 /* Handing out ---------------------------------------------------------------------------------- */
 
 /* The free worker with the fewest runs. */
-static struct hand *find_free(const struct pool *pool, const struct hand *reserved)
+static struct hand *find_free(
+  const struct pool *pool, const struct pool_run *run, const struct hand *reserved)
 {
   struct hand *best = NULL;
   for (unsigned i = 0; i < pool->options.workers; i++) {
     struct hand *hand = pool->hands[i];
-    if (!hand || hand == reserved || !hand_is_free(hand) || hand_is_old(hand)) continue;
+    if (!hand || hand == reserved || !hand_is_free(hand, run->memory) || hand_is_old(hand)) continue;
     bool alone = hand->runs && quarantine_suspects(&pool->quarantine, hand->runs->name,
       hand->runs->sha256);
     if (!alone && (!best || hand_load(hand) < hand_load(best))) best = hand;
@@ -102,9 +103,10 @@ static struct hand *find_free(const struct pool *pool, const struct hand *reserv
 }
 
 /* A worker that runs nothing, for a suspect; else `*reserved` is the one that is left to empty. */
-static struct hand *find_empty(const struct pool *pool, struct hand **reserved)
+static struct hand *find_empty(
+  const struct pool *pool, const struct pool_run *run, struct hand **reserved)
 {
-  struct hand *best = find_free(pool, NULL);
+  struct hand *best = find_free(pool, run, NULL);
   if (best && !hand_load(best)) return best;
   for (unsigned i = 0; i < pool->options.workers; i++) {
     struct hand *hand = pool->hands[i];
@@ -177,7 +179,7 @@ static bool pass(struct pool *pool, unsigned *waiting)
   for (struct pool_run *run = pool->queue, *next; run; run = next) {
     next = run->next;
     bool alone = quarantine_suspects(&pool->quarantine, run->name, run->sha256);
-    struct hand *hand = alone ? find_empty(pool, &reserved) : find_free(pool, reserved);
+    struct hand *hand = alone ? find_empty(pool, run, &reserved) : find_free(pool, run, reserved);
     if (refuse(pool, run, hand)) return false;
     if (!hand) {
       ++*waiting;
@@ -315,7 +317,7 @@ static enum status write_order(struct pool_run *run, const struct pool_order *o)
 static enum status admit(struct pool *pool, const struct pool_order *o, struct reason *why)
 {
   CHECK(strlen(o->name) < POOL_NAME_SIZE && strlen(o->sha256) < POOL_SHA_SIZE &&
-    strlen(o->entry) < POOL_ENTRY_SIZE && o->calls_n <= POOL_CALLS_MAX && o->deadline_ms);
+    strlen(o->entry) < POOL_ENTRY_SIZE && o->calls_n <= POOL_CALLS_MAX && o->deadline_ms && o->memory <= HAND_MEMORY);
   if (o->source_len > POOL_SOURCE_MAX_BYTES)
     return reason_set(why, TOO_LARGE, "%.100s: source of %zu bytes, at most %u are run", o->name,
       o->source_len, POOL_SOURCE_MAX_BYTES);
@@ -331,7 +333,7 @@ struct pool_run *pool_start(struct pool *pool, const struct pool_order *o,
   if (admit(pool, o, why)) return NULL;
   struct pool_run *run = calloc(1, sizeof *run);
   if (run) {
-    *run = (struct pool_run){ .pool = pool, .id = ++pool->last_id, .burst_us = o->burst_us,
+    *run = (struct pool_run){ .pool = pool, .id = ++pool->last_id, .burst_us = o->burst_us, .memory = o->memory,
       .calls_most = o->calls_most, .deadline_ms = o->deadline_ms, .tenant = o->tenant,
       .events = *events, .data = data };
     buf_init(&run->frame, FRAME_MAX_BYTES);

@@ -48,9 +48,12 @@ unsigned hand_load(const struct hand *hand)
   return n;
 }
 
-bool hand_is_free(const struct hand *hand)
+bool hand_is_free(const struct hand *hand, uint32_t memory)
 {
-  return hand->ready && !hand->lost && !hand->due_n && hand_load(hand) < HAND_RUNS;
+  uint64_t bytes = memory;
+  for (const struct pool_run *run = hand->runs; run; run = run->next) bytes += run->memory;
+  return hand->ready && !hand->lost && !hand->due_n && hand_load(hand) < HAND_RUNS &&
+    bytes <= HAND_MEMORY;
 }
 
 bool hand_is_old(const struct hand *hand)

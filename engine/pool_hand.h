@@ -9,6 +9,7 @@
 #include "quarantine.h"
 
 #define HAND_RUNS 8        /* at once in one worker */
+#define HAND_MEMORY (64u << 20) /* bytes that they may have in all */
 #define HAND_CHUNK_BYTES (64u << 10)
 
 /* LATE: its worker is lost, and the call that it made there is still under way. */
@@ -20,7 +21,7 @@ struct pool_run {
   uv_timer_t deadline; /* the struct is freed when it is closed */
   struct pool *pool;
   struct hand *hand;   /* RUNNING, CALLING */
-  uint32_t id, burst_us;
+  uint32_t id, burst_us, memory;
   enum pool_run_state state;
   struct buf frame;    /* FRAME_RUN, to be sent again */
   char name[POOL_NAME_SIZE], sha256[POOL_SHA_SIZE];
@@ -78,8 +79,8 @@ struct pool {
 /* NULL with `why`. */
 struct hand *hand_start(struct pool *pool, unsigned slot, struct reason *why);
 
-/* It computes nothing and may have another run. */
-bool hand_is_free(const struct hand *hand);
+/* It computes nothing and may have another run, of so many bytes. */
+bool hand_is_free(const struct hand *hand, uint32_t memory);
 
 /* It has served for so long that a fresh one should come. */
 bool hand_is_old(const struct hand *hand);

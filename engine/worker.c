@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MEMORY_BYTES (1u << 30) /* of the whole worker */
+#define MEMORY_BYTES (256u << 20) /* of address space; the program itself takes about 20 MiB */
 #define CHUNK_BYTES (64u << 10)
 
 struct worker {
