@@ -115,8 +115,8 @@ static int allow_rest(scmp_filter_ctx filter)
 
 static int allow_pipe(scmp_filter_ctx filter)
 {
-  const struct scmp_arg_cmp pipe[] = { SCMP_A0(SCMP_CMP_EQ, 0) };
-  const struct scmp_arg_cmp report[] = { SCMP_A0(SCMP_CMP_EQ, 2) };
+  const struct scmp_arg_cmp pipe[] = { SCMP_A0(SCMP_CMP_EQ, 0, 0) };
+  const struct scmp_arg_cmp report[] = { SCMP_A0(SCMP_CMP_EQ, 2, 0) };
   int error = allow(filter, SCMP_SYS(read), 1, pipe);
   if (!error) error = allow(filter, SCMP_SYS(write), 1, pipe);
   if (SANITIZED && !error) error = allow(filter, SCMP_SYS(write), 1, report);

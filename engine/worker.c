@@ -196,7 +196,10 @@ static bool on_answer(struct worker *worker, struct frame *frame)
   } else {
     if (!frame_bytes(frame, &text, &len)) return false;
     results = json_read_within(text, len, RUN_ARGUMENT_LIMITS, NULL);
-    if (!json_is_array(results)) return false;
+  }
+  if (!json_is_array(results) && frame->kind == FRAME_ANSWER) {
+    json_decref(results);
+    return false;
   }
   begin(worker, *link);
   run_answer(*link, results, results ? NULL : raise);
@@ -234,7 +237,7 @@ static bool serve(struct worker *worker)
   struct frame frame;
   int got;
   while ((got = next_frame(worker, &frame)) > 0)
-    if (!on_frame(worker, &frame)) got = -1, worker->taken = worker->in.len;
+    if (!on_frame(worker, &frame)) break;
   while (worker->runs) drop(&worker->runs);
   buf_close(&worker->in);
   buf_close(&worker->out);
