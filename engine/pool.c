@@ -8,7 +8,7 @@
 #define LOSSES_MAX 3       /* workers that one run may lose without being to blame */
 #define FREE_FAILURES 2    /* workers in a row that may be replaced at once */
 #define BACK_OFF_MS 50     /* then; doubled with each */
-#define BACK_OFF_MAX_MS 10000
+#define BACK_OFF_MAX_MS 1000
 
 static void on_turn(uv_timer_t *timer);
 
@@ -140,7 +140,7 @@ static void start_some(struct pool *pool, unsigned wanted)
       continue;
     }
     log_f(pool->options.log, LOG_ERROR, "%s", pool->trouble.text);
-    pool->not_before[i] = now + BACK_OFF_MAX_MS / 10;
+    pool->not_before[i] = now + BACK_OFF_MAX_MS;
     if (!soonest || pool->not_before[i] < soonest) soonest = pool->not_before[i];
   }
   if (soonest) pool_turn(pool, soonest - now);

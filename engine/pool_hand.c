@@ -169,6 +169,7 @@ static enum status on_hello(struct hand *hand, struct frame *frame, struct reaso
     return forged(why, "a bad hello");
   text_plain(hand->unconfined.text);
   hand->ready = true;
+  hand->pool->trouble.code = OK;
   if (hand->unconfined.text[0])
     log_f(hand->pool->options.log, LOG_WARN, "custom scripts are not confined: %s",
       hand->unconfined.text);

@@ -166,6 +166,16 @@ describe("script", function()
       assert.same({ "s: did not end within 0.1 s, waiting for slow.call", "TIMEOUT" }, { results[2], results[3] })
     end)
 
+    it("of time end a run that finds no worker", function()
+      script.setup({ workers = 1 })
+      local results, here, free = hold({ memory = 40 << 20 })
+      run.await(here, "the call")
+      local _, message, code = eval("return 1", nil, { name = "s", memory = 40 << 20, deadline = 0.1 })
+      assert.same({ "s: did not end within 0.1 s, waiting for a worker: all are busy", "TIMEOUT" }, { message, code })
+      free()
+      run.await(function() return ended(results) end, "the end")
+    end)
+
     it("of runs at once refuse one more", function()
       script.setup({ queue = 1 })
       local results, here, free = hold()
@@ -319,6 +329,17 @@ describe("script", function()
       assert.equal(2, script.stats().workers)
     end)
 
+    it("is replaced when it has served long", function()
+      script.setup({ workers = 1 })
+      eval("return 1")
+      local first = T.worker_pids()[1]
+      T.run(function()
+        for _ = 1, 10000 do script.run("return function() end") end
+      end)
+      assert.not_equal(first, T.worker_pids()[1])
+      assert.equal(0, script.stats().quarantined)
+    end)
+
     it("that somebody kills costs no run", function()
       script.setup({ workers = 1 })
       local results, here, free = hold({ name = "s" })
@@ -420,10 +441,13 @@ describe("script", function()
       assert.same({ "TIMEOUT", 5, 1 }, { waiting[3], last[1], script.stats().killed })
     end)
 
-    it("does not stop another one from being run at once", function()
-      for i = 1, 12 do assert.equal("CRASH", select(3, go(CRASH, nil, nil, { name = "s" .. i }))) end
+    it("and the next ones make the next worker come later, until one has ended a run", function()
+      script.setup({ workers = 1 })
+      for i = 1, 6 do assert.equal("CRASH", select(3, go(CRASH, nil, nil, { name = "s" .. i }))) end
+      local since = clock.monotonic()
       assert.equal(1, eval("return 1"))
-      assert.equal(12, script.stats().quarantined)
+      assert.is_true(clock.monotonic() - since >= 0.39) -- 50 ms after the third, then twice as long with each
+      assert.equal(6, script.stats().quarantined)
     end)
   end)
 
