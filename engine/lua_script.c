@@ -3,6 +3,7 @@
 #include "bind_job.h"
 #include "digest.h"
 #include "json_lua.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -144,6 +145,7 @@ static void on_end(void *data, const json_t *result, const struct reason *why)
   script->ended = true;
   script->result = json_incref((json_t *)result); /* jansson counts in the value */
   if (why) script->why = *why;
+  text_plain(script->why.text); /* names may be any bytes, and cut anywhere */
   if (!script->parked) return; /* a function that it called is at work, and then finds it ended */
   script->parked = false;
   wait_remove(&script->wait);
@@ -384,7 +386,10 @@ static int l_run(lua_State *L)
   struct script *script = bind_new(L, SCRIPT_TYPE, sizeof *script);
   script->scripts = scripts;
   check_calls(L, &o);
-  if (start(L, script, &o, &why)) return bind_fail(L, &why);
+  if (start(L, script, &o, &why)) {
+    text_plain(why.text);
+    return bind_fail(L, &why);
+  }
   script->next = scripts->live;
   script->link = &scripts->live;
   if (script->next) script->next->link = &script->next;

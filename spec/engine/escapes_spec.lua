@@ -26,10 +26,12 @@ describe("an escape", function()
 
   for _, escape in ipairs(corpus) do
     it(escape.name .. " ends as " .. escape.ends, function()
-      local endless = escape.ends == "TIMEOUT" -- the others have time, also on a slow machine
+      local endless = escape.ends:find("TIMEOUT", 1, true) -- the others have time, also on a slow machine
+      local before = script.stats().quarantined
       local ends, message, innocent, ticks = escapes.attempt(escape.source, { name = escape.name,
         calls = escapes.calls, burst = endless and 0.1 or 3, budget = endless and 0.5 or 6, deadline = 20 })
-      assert.equal(escape.ends, ends:sub(1, #escape.ends), message)
+      if ends == "TIMEOUT" and script.stats().quarantined > before then ends = "TIMEOUT lost" end
+      assert.equal(escape.ends, endless and ends or ends:sub(1, #escape.ends), message)
       assert.equal(escapes.SUM, innocent)
       assert.is_true(ticks >= (endless and 3 or 0), "the loop stood still")
     end)

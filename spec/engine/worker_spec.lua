@@ -120,6 +120,15 @@ describe("script", function()
       assert.equal("s:1: a b??c", (select(2, go("error('a\\nb\\255\\254c', 1)", nil, nil, { name = "s" }))))
     end)
 
+    it("with a name of odd bytes has readable messages", function()
+      for _, options in ipairs({ { name = ("\195\164"):rep(60) }, { name = "\255", sha256 = "0" },
+        { name = ("x\195\164"):rep(40), deadline = 0.001 } }) do
+        local _, message = go("return function() while true do end end", nil, nil, options)
+        assert.is_string(message)
+        assert.not_nil(utf8.len(message))
+      end
+    end)
+
     it("runs in a state of its own", function()
       assert.is_true(eval("string.rep = 5 shared = 1 return true"))
       assert.is_true(eval("return shared == nil and string.rep ~= 5"))
