@@ -59,7 +59,8 @@ describe("alerts.discord", function()
   it("appends /slack to the path once", function()
     local discord = require("alerts.discord")
     for address, url in pairs({ ["https://d/api/1"] = "https://d/api/1/slack",
-      ["https://d/api/1/slack"] = "https://d/api/1/slack", ["https://d/api/1/?wait=true"] = "https://d/api/1/slack?wait=true" }) do
+      ["https://d/api/1/slack"] = "https://d/api/1/slack",
+      ["https://d/api/1/?wait=true"] = "https://d/api/1/slack?wait=true" }) do
       assert.equal(url, discord.request(BARE, { address = address }).url)
     end
   end)
