@@ -20,11 +20,13 @@ function act.apply(ctx, patches)
     local stored, stop
     if patch.create then
       stored, stop = cluster.create(ctx, patch.create)
+    elseif patch.delete then
+      stored, stop = cluster.delete(ctx, ctx.seen[patch.key])
     else
       stored, stop = cluster.patch(ctx, ctx.seen[patch.key], patch.merge)
     end
     if not stored then return stop end
-    ctx.seen[patch.key] = stored
+    ctx.seen[patch.key] = not patch.delete and stored or nil
   end
 end
 

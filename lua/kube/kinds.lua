@@ -1,4 +1,5 @@
---- The kinds the engine may look at. `always`: watched from the start; `metadata`: watched as metadata only.
+--- The kinds the engine may look at. `always`: watched from the start; `metadata`: watched as metadata only;
+--- `cluster`: in no namespace.
 
 local kinds = {
   { apiVersion = "flagger.app/v1beta1", kind = "Canary", plural = "canaries", always = true },
@@ -26,8 +27,10 @@ local kinds = {
   { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
+  { apiVersion = "apisix.apache.org/v2", kind = "ApisixRoute", plural = "apisixroutes" },
+  { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", plural = "trafficroutes", cluster = true },
 }
 
-for _, kind in ipairs(kinds) do kind.namespaced = true end
+for _, kind in ipairs(kinds) do kind.namespaced = not kind.cluster end
 
 return kinds

@@ -74,8 +74,13 @@ end
 
 local traffic_route = { name = "kuma", api_version = "kuma.io/v1alpha1", kind = "TrafficRoute" }
 
-function traffic_route.find(api, _, apex)
-  return api:peek({ apiVersion = traffic_route.api_version, kind = "TrafficRoute", name = apex })
+function traffic_route.find(api, namespace, apex)
+  local wanted = ("%s_%s_svc_"):format(apex, namespace)
+  for _, object in ipairs(api:all(traffic_route.api_version, "TrafficRoute")) do
+    for _, selector in ipairs((object.spec or {}).destinations or {}) do
+      if selector.match["kuma.io/service"]:sub(1, #wanted) == wanted then return object end
+    end
+  end
 end
 
 function traffic_route.groups(object)

@@ -12,6 +12,7 @@ local frozen = require("spec.support.frozen")
 local lfs = require("lfs")
 local object = require("util.object")
 local routing = require("spec.support.routing")
+local scope = require("kube.scope")
 
 local RUNS = 300
 
@@ -58,7 +59,7 @@ local function describe_basics(router, fixture, case)
     for key, ref in pairs(router.reads(on.canary)) do
       assert.is_string(key)
       assert.is_truthy(ref.apiVersion and ref.kind and ref.name)
-      assert.equal("demo", ref.namespace)
+      assert.equal(not scope.is_cluster(ref.apiVersion, ref.kind) and "demo" or nil, ref.namespace)
     end
   end)
 

@@ -84,7 +84,8 @@ local ROUTES = {
    {serviceName: app-canary, servicePort: 80, weight: 30}]}]}}]],
   kuma = [[
 {apiVersion: kuma.io/v1alpha1, kind: TrafficRoute, metadata: {name: app},
- spec: {conf: {split: [{weight: 70, destination: {kuma.io/service: app-primary_demo_svc_80}},
+ spec: {destinations: [{match: {kuma.io/service: app_demo_svc_80}}],
+   conf: {split: [{weight: 70, destination: {kuma.io/service: app-primary_demo_svc_80}},
    {weight: 30, destination: {kuma.io/service: app-canary_demo_svc_80}}]}}}]],
   appmesh = [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},

@@ -39,6 +39,14 @@ end
 
 local SCALER = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}"
 
+local APISIX = [[
+---
+apiVersion: apisix.apache.org/v2
+kind: ApisixRoute
+metadata: {name: web, namespace: demo}
+spec: {http: [{name: main, match: {paths: [/*]}, backends: [{serviceName: app, servicePort: 80}]}]}
+]]
+
 local function image(to)
   return function(run) run.world:set_image("demo", "app", to) end
 end
@@ -60,6 +68,11 @@ stories.list = {
       spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
+  { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
+      spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },
+  { name = "kuma, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "kuma", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -106,7 +119,8 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "Ingress", "HTTPProxy", "Upstream", "RouteTable" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute", "ApisixRoute", "Ingress",
+  "HTTPProxy", "Upstream", "RouteTable" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
