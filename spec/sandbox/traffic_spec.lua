@@ -66,6 +66,13 @@ local ROUTES = {
 ---
 {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: app-canary, namespace: demo, annotations:
    {zalando.org/backend-weights: '{"app-primary": 70, "app-canary": 30}'}}, spec: {rules: []}}]],
+  alb = [[
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: demo, annotations:
+   {alb.ingress.kubernetes.io/actions.app: '{"type": "forward", "forwardConfig": {"targetGroups":
+     [{"serviceName": "app-primary", "servicePort": 80, "weight": 70},
+      {"serviceName": "app-canary", "servicePort": 80, "weight": 30}]}}'}},
+ spec: {rules: [{http: {paths: [{path: /, pathType: Prefix,
+   backend: {service: {name: app, port: {name: use-annotation}}}}]}}]}}]],
   gloo = [[
 {apiVersion: gateway.solo.io/v1, kind: RouteTable, metadata: {name: app, namespace: demo},
  spec: {routes: [{matchers: [{prefix: /}], routeAction: {multi: {destinations: [

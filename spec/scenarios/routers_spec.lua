@@ -10,8 +10,12 @@ local AB = "interval: 10s, threshold: 2, iterations: 2, match: [{headers: {x-can
 local BESIDE_INGRESS = { objects = manifests.ingress("web", "app"),
   spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}", users = { "Ingress", "web" } }
 
+local BY_ACTION = { objects = manifests.ingress("web", "app"):gsub("number: 80", "name: use-annotation"),
+  spec = BESIDE_INGRESS.spec, users = BESIDE_INGRESS.users, written = true }
+
 -- Provider -> what the user has, and whether it can match headers.
 local ROUTERS = {
+  alb = { of = BY_ACTION },
   gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },
   skipper = { of = BESIDE_INGRESS },
@@ -32,9 +36,12 @@ local function change_of(provider, analysis, image)
   return { provider = provider, analysis = analysis, spec = of.spec, objects = of.objects, image = image }
 end
 
+--- The user's object; where the router may write to it, without the marks of having done so.
 local function users_own(run, provider)
-  local users = ROUTERS[provider].of.users
-  return users and run.world:get(users[1], "demo", users[2])
+  local of = ROUTERS[provider].of
+  local object = of.users and run.world:get(of.users[1], "demo", of.users[2])
+  if of.written then object.metadata.resourceVersion, object.metadata.managedFields = nil, nil end
+  return object
 end
 
 for provider, router in pairs(ROUTERS) do
