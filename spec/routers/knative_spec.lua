@@ -39,7 +39,8 @@ describe("routers.knative", function()
   end)
 
   it("remembers what the user had, once", function()
-    local before = { { latestRevision = true, percent = 60 }, { tag = "old", revisionName = "app-00001", percent = 40 } }
+    local before = { { latestRevision = true, percent = 60 },
+      { tag = "old", revisionName = "app-00001", percent = 40 } }
     local seen = routing.apply(live(before), knative.prepare(canary, live(before)))
     assert.same({ { latestRevision = true, percent = 0 }, { revisionName = "app-00001", percent = 100 },
       { tag = "old", revisionName = "app-00001" } }, seen.service.spec.traffic)
