@@ -99,6 +99,13 @@ describe("routers.appmesh", function()
     assert.same({ app = "web" }, world.canary_node.spec.podSelector.matchLabels)
   end)
 
+  it("sends a VirtualService that led to a node by the router", function()
+    stage(NEW)
+    world.service.spec.provider = { virtualNode = { virtualNodeRef = { name = "app" } } }
+    world = routing.apply(world, appmesh.prepare(canary, world))
+    assert.same({ provider = { virtualRouter = { virtualRouterRef = { name = "app" } } } }, world.service.spec)
+  end)
+
   it("makes a VirtualService whose creation failed again (gaps 3.6)", function()
     stage(NEW)
     local service = world.service
@@ -167,6 +174,11 @@ describe("routers.appmesh", function()
     assert.equal("/var/log/x", world.primary_node.spec.logging.accessLog.file.path)
   end)
 
+  it("listens at the Service's port where the target's is named", function()
+    stage(NEW, { targetPort = "http" })
+    assert.equal(80, world.canary_node.spec.listeners[1].portMapping.port)
+  end)
+
   it("speaks grpc where the port is named so", function()
     stage(NEW, { portName = "grpc-web" })
     assert.equal("grpc", world.route.spec.listeners[1].portMapping.protocol)
@@ -205,6 +217,7 @@ describe("routers.appmesh", function()
     for message, match in pairs({
       ["spec.analysis.match[1].headers: expected a header to match with App Mesh, found none"] =
         { { headers = { a = { exact = "1" } } }, { uri = { prefix = "/" } } },
+      ["spec.analysis.match[0].headers: expected a header to match with App Mesh, found none"] = { { headers = {} } },
       ["spec.analysis.match[0].headers.a: expected exact, prefix, regex or suffix, found none of them"] =
         { { headers = { a = {} } } },
     }) do
@@ -244,6 +257,9 @@ describe("routers.appmesh", function()
         assert.same({ nil, "VirtualRouter app.demo: " .. message }, { f(canary, world) })
       end
     end
+    stage(NEW)
+    world.canary_route.spec.routes = "x"
+    assert.same({ nil, "VirtualRouter app-canary.demo: spec.routes is not a list" }, { appmesh.prepare(canary, world) })
     stage(NEW)
     world.canary_node.spec.listeners = "x"
     assert.same({ nil, "VirtualNode app-canary.demo: spec.listeners is not a list" },

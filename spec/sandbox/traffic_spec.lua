@@ -271,7 +271,8 @@ describe("a matched request", function()
  spec: {routes: [
    {name: b, priority: 20, http: {action: {weightedTargets: [{virtualNodeName: app-primary, weight: 1}]}}},
    {name: a, priority: 10, http: {match: {headers: [{name: x-a, match: {prefix: in}}, {name: x-b, match: {suffix: er}},
-     {name: x-c, match: {regex: "i.*r"}}]}, action: {weightedTargets: [{virtualNodeName: app-canary, weight: 1}]}}}]}}]],
+     {name: x-c, match: {regex: "i.*r"}}]},
+     action: {weightedTargets: [{virtualNodeName: app-canary, weight: 1}]}}}]}}]],
       { ["X-A"] = "insider", ["X-B"] = "insider", ["X-C"] = "insider" } },
     { "appmesh by a header", [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},
