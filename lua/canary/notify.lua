@@ -1,6 +1,7 @@
 --- Events of a tick: collected while it runs, told when it has ended.
 
 local access = require("canary.access")
+local alerts = require("canary.alerts")
 local hooks = require("canary.hooks")
 local rfc3339 = require("util.rfc3339")
 
@@ -110,6 +111,7 @@ function notify.flush(ctx)
     if ctx.canary then post(ctx, event) end
   end
   ctx.events = {}
+  alerts.flush(ctx)
 end
 
 local PATIENCE, PAUSE = 2, 0.02 -- seconds

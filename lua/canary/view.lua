@@ -52,6 +52,7 @@ local function analysis_view(analysis)
     interval = interval_of(analysis),
     threshold = positive(analysis.threshold, 1),
     max_weight = max_weight(analysis),
+    given_max_weight = analysis.maxWeight or 0,
     step_weight = analysis.stepWeight or 0,
     step_weights = #steps > 0 and (analysis.stepWeight or 0) == 0 and steps or nil,
     step_weight_promotion = analysis.stepWeightPromotion or 0,

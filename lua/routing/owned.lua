@@ -41,7 +41,8 @@ function owned.is_marked(canary, live)
   return live.metadata.namespace == nil and (live.metadata.annotations or {})[MARK] == mark_of(canary)
 end
 
-local function is_ours(canary, live)
+--- True when `live` goes with the canary.
+function owned.is_ours(canary, live)
   if owned.is_marked(canary, live) then return true end
   return list.find(live.metadata.ownerReferences or {}, function(owner)
     return owner.kind == "Canary" and owner.name == canary.name
@@ -83,7 +84,7 @@ end
 function owned.repair(key, canary, live, spec, metadata)
   local want = { spec = spec, metadata = object.copy(metadata or {}) }
   local patches = object.patches(key, live, want)
-  if #patches == 0 or is_ours(canary, live) or recorded(live) then return patches end
+  if #patches == 0 or owned.is_ours(canary, live) or recorded(live) then return patches end
   local notes = record(live, want.metadata)
   want.metadata.annotations = object.merged(want.metadata.annotations or {}, notes)
   return object.patches(key, live, want)
@@ -110,7 +111,7 @@ end
 --- The patches that give the user's object back; none for an object that goes with the canary by itself.
 function owned.restore(key, canary, live)
   if live and owned.is_marked(canary, live) then return { { key = key, delete = true } } end
-  if not live or is_ours(canary, live) then return {} end
+  if not live or owned.is_ours(canary, live) then return {} end
   local annotations = live.metadata.annotations or {}
   local before = decoded(annotations[METADATA]) or {}
   local notes = object.copy(before.annotations or {})

@@ -26,7 +26,9 @@ local function gloo_matches(matchers)
     for _, matcher in ipairs(matchers) do
       local all = true
       for _, header in ipairs(matcher.headers or {}) do
-        all = all and request.headers[header.name:lower()] == header.value
+        local value = request.headers[header.name:lower()]
+        all = all and value ~= nil and
+          (value == header.value or header.regex == true and regex.matches(header.value, value))
       end
       if all then return true end
     end

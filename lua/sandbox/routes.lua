@@ -234,8 +234,8 @@ end
 
 function ingress.groups(object, apex)
   local annotations = object.metadata.annotations or {}
-  local weights = annotations["zalando.org/backend-weights"]
-  if weights then
+  local weights, predicate = annotations["zalando.org/backend-weights"], annotations["zalando.org/skipper-predicate"]
+  if weights and not (predicate or ""):find("False()", 1, true) then
     local group = { backends = {}, mirrors = {} }
     for service, weight in pairs(json.decode(weights) or {}) do
       group.backends[#group.backends + 1] = { service = service, weight = weight }

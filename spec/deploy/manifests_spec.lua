@@ -62,7 +62,8 @@ describe("deploy/", function()
   end)
 
   it("grants what the engine does with the kinds it watches, and no more", function()
-    local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/canaries/finalizers"] = { "update" },
+    local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/alertproviders/status"] = { "patch" },
+      ["flagger.app/canaries/finalizers"] = { "update" },
       ["/events"] = { "create", "patch" } }
     for _, kind in ipairs(require("kube.kinds")) do
       local resource = group_of(kind.apiVersion) .. "/" .. kind.plural

@@ -137,6 +137,14 @@ describe("sandbox.traffic", function()
     end)
   end
 
+  it("does not go by an Ingress of skipper's that is switched off", function()
+    local w = cluster(ROUTES.skipper)
+    users(w)
+    w:patch("Ingress", "demo", "app-canary", { metadata = { annotations = {
+      ["zalando.org/skipper-predicate"] = "False() && True()" } } })
+    assert.same({ ["1"] = 100 }, rates(w))
+  end)
+
   it("goes to the Service itself where there is no route", function()
     local w = cluster()
     users(w)

@@ -10,7 +10,8 @@ local view = require("canary.view")
 local routing = {}
 
 --- The view of a Canary `app` in `demo`.
---- @param parts table  provider, annotations, service, analysis, status, spec; the rest is filled in
+--- @param parts table  provider, annotations, service, analysis, status, spec (further fields), settings; the rest is
+---   filled in
 function routing.canary(parts)
   local canary = {
     apiVersion = "flagger.app/v1beta1",
@@ -25,7 +26,7 @@ function routing.canary(parts)
     status = parts.status,
   }
   canary.spec = object.merged(canary.spec, parts.spec or {})
-  local out, problem = view.of(canary, {})
+  local out, problem = view.of(canary, parts.settings or {})
   assert(out, problem and problem.message)
   return view.with_target(out, "app", "app")
 end

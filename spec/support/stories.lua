@@ -62,6 +62,10 @@ stories.list = {
   { name = "gatewayapi, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "gatewayapi:v1", analysis = WEIGHTED,
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
+  { name = "nginx, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.ingress("web", "app") .. manifests.deployment("app") .. manifests.canary("app", {
+      provider = "nginx", analysis = WEIGHTED,
+      spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
   { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
@@ -121,8 +125,8 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute",
-  "ApisixRoute", "VirtualNode", "VirtualRouter", "virtualservices.appmesh.k8s.aws" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute", "ApisixRoute", "Ingress",
+  "HTTPProxy", "Upstream", "RouteTable", "VirtualNode", "VirtualRouter", "virtualservices.appmesh.k8s.aws" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)

@@ -3,7 +3,7 @@
 local recorded = require("spec.support.recorded")
 local support = require("spec.cluster.support")
 
-local NAMES = { "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik" }
+local NAMES = { "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "nginx", "contour" }
 local METRICS_PORT, HOOKS_PORT = 19191, 19190 -- the latter is written in the recorded inputs
 local STATUS = "{.status.phase} {.status.canaryWeight} {.status.iterations}"
 
