@@ -28,6 +28,11 @@ local kinds = {
   { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
   { apiVersion = "apisix.apache.org/v2", kind = "ApisixRoute", plural = "apisixroutes" },
+  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualNode", plural = "virtualnodes" },
+  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualService", plural = "virtualservices" },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualNode", plural = "virtualnodes" },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualRouter", plural = "virtualrouters" },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualService", plural = "virtualservices" },
   { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", plural = "trafficroutes", cluster = true },
 }
 

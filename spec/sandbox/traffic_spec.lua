@@ -87,6 +87,10 @@ local ROUTES = {
  spec: {destinations: [{match: {kuma.io/service: app_demo_svc_80}}],
    conf: {split: [{weight: 70, destination: {kuma.io/service: app-primary_demo_svc_80}},
    {weight: 30, destination: {kuma.io/service: app-canary_demo_svc_80}}]}}}]],
+  ["appmesh v1beta1"] = [[
+{apiVersion: appmesh.k8s.aws/v1beta1, kind: VirtualService, metadata: {name: app.demo, namespace: demo},
+ spec: {routes: [{name: app, http: {match: {prefix: /}, action: {weightedTargets: [
+   {virtualNodeName: app-primary, weight: 70}, {virtualNodeName: app-canary, weight: 30}]}}}]}}]],
   appmesh = [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},
  spec: {routes: [{name: app, priority: 10, httpRoute: {match: {prefix: /}, action: {weightedTargets: [
@@ -277,6 +281,14 @@ describe("a matched request", function()
    {matchers: [{prefix: /}], routeAction: {multi: {destinations: [
      {destination: {upstream: {name: demo-app-primaryupstream-80}}, weight: 100}]}}}]}}]],
       { ["X-Canary"] = "insider" } },
+    { "appmesh by the beginning, the end and the pattern of headers", [[
+{apiVersion: appmesh.k8s.aws/v1beta1, kind: VirtualService, metadata: {name: app.demo, namespace: demo},
+ spec: {routes: [
+   {name: b, priority: 20, http: {action: {weightedTargets: [{virtualNodeName: app-primary, weight: 1}]}}},
+   {name: a, priority: 10, http: {match: {headers: [{name: x-a, match: {prefix: in}}, {name: x-b, match: {suffix: er}},
+     {name: x-c, match: {regex: "i.*r"}}]},
+     action: {weightedTargets: [{virtualNodeName: app-canary, weight: 1}]}}}]}}]],
+      { ["X-A"] = "insider", ["X-B"] = "insider", ["X-C"] = "insider" } },
     { "appmesh by a header", [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},
  spec: {routes: [

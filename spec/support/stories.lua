@@ -71,6 +71,12 @@ stories.list = {
   { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
       spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },
+  { name = "appmesh, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "appmesh", analysis = WEIGHTED,
+      service = "port: 80, targetPort: http, meshName: global" }) },
+  { name = "appmesh:v1beta2, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "appmesh:v1beta2",
+      analysis = WEIGHTED }) },
   { name = "kuma, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "kuma", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
@@ -120,14 +126,14 @@ end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
   "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute", "ApisixRoute", "Ingress",
-  "HTTPProxy", "Upstream", "RouteTable" }
+  "HTTPProxy", "Upstream", "RouteTable", "VirtualNode", "VirtualRouter", "virtualservices.appmesh.k8s.aws" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
   local out = {}
   for _, kind in ipairs(KINDS) do
     local ref = run.world:ref(kind, "demo", "x")
-    for _, object in ipairs(run.world.api:all(ref.apiVersion, kind, "demo")) do
+    for _, object in ipairs(run.world.api:all(ref.apiVersion, ref.kind, "demo")) do
       local copy = timeless(merge.copy(object))
       if kind ~= "Canary" then copy.status = nil end
       out[kind .. "/" .. object.metadata.name] = copy
