@@ -56,16 +56,14 @@ local function check_ports(ctx)
   end
 end
 
---- The target, its selector label, its ports and its revision.
-function arms.target(ctx)
-  local ref = ctx.canary.target
+--- The target and what its arms are called, whether or not it can be released.
+function arms.find(ctx)
+  local ref, stop = ctx.canary.target
   ctx.kind = registry.target(ref)
   if not ctx.kind then
     return problem("UnknownTarget", "spec.targetRef.kind: expected one of %s, found %s",
       registry.target_kinds(), tostring(ref.kind))
   end
-  local stop = check_pair(ctx)
-  if stop then return stop end
   ctx.target, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ref.name)
   if stop then return stop end
   if not ctx.target then return target_missing(ctx) end
@@ -75,6 +73,12 @@ function arms.target(ctx)
     view.with_target(ctx.canary, label, value)
   end
   if ctx.kind.names then ctx.canary.names = ctx.kind.names(ctx.canary) end
+end
+
+--- The target, its selector label, its ports and its revision.
+function arms.target(ctx)
+  local stop = arms.find(ctx) or check_pair(ctx)
+  if stop then return stop end
   local unfit = ctx.kind.check and ctx.kind.check(ctx.target)
   if unfit then return problem("TargetUnfit", "%s", unfit) end
   ctx.revision = ctx.kind.revision(ctx.target)

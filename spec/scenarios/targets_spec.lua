@@ -1,8 +1,10 @@
 --- Whole releases of each kind of target, on the embedded cluster (state-machine §7, §11).
 
+local json = require("json")
 local manifests = require("spec.support.manifests")
 local scenario = require("spec.support.scenario")
 
+local NULL = json.null
 local METRIC = "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
 local WEIGHTED = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25, " .. METRIC
 
@@ -134,6 +136,19 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
       end
       assert.same(before, after)
       assert.is_nil(run.world:get(kind, "demo", "app-primary"))
+    end)
+
+    it("that can no longer be released is given back all the same", function()
+      local run = initialised(kind, objects, { analysis = WEIGHTED, spec = "  revertOnDeletion: true" })
+      run:pass(5)
+      run.driver.options.check = nil
+      run.world:patch(kind, "demo", "app", { spec = { updateStrategy = { type = "OnDelete", rollingUpdate = NULL } } })
+      run:pass(20)
+      assert.equal("TargetUnfit", run:condition("demo", "app", "Stalled").reason)
+      run.world:delete("Canary", "demo", "app")
+      run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 400)
+      run:pass(10)
+      assert.is_true(pods(run, "app") > 0)
     end)
 
     it("that replaces pods only when they are deleted is refused in words", function()
