@@ -165,7 +165,7 @@ function act.copy_rule(ctx)
     prefixes = ctx.host.settings.include_label_prefix,
     tracked = ctx.configs.set,
     id = act.promotion_id(ctx),
-    service = ctx.canary.names.primary,
+    service = not ctx.canary.service.headless and ctx.canary.names.pods or ctx.canary.names.primary,
     distribution = ctx.canary.service.traffic_distribution,
   }
 end

@@ -42,10 +42,11 @@ local function ensure_copy(ctx)
   return not have and stop or nil
 end
 
---- The canary's and the primary's Services.
+--- The canary's and the primary's Services, and the one that names the primary's pods where another cannot.
 function observe.services(ctx)
   if ctx.kind.services == false then return ctx.kind.canary and ensure_copy(ctx) or nil end
-  for _, role in ipairs({ "canary", "primary" }) do
+  local own_names = ctx.canary.names.pods and not ctx.canary.service.headless
+  for _, role in ipairs({ "canary", "primary", own_names and "pods" or nil }) do
     local service, stop = ensure_service(ctx, role)
     if not service then return stop end
   end

@@ -171,30 +171,76 @@ describe("a DaemonSet", function()
 end)
 
 describe("a StatefulSet", function()
-  it("has a primary with claims, ordinals and a Service of its own", function()
+  it("has a primary with claims and a policy of its own", function()
     local run = initialised("StatefulSet", STATEFULSET)
     local primary = run.world:get("StatefulSet", "demo", "app-primary").spec
-    assert.equal("app-primary", primary.serviceName)
     assert.equal("Parallel", primary.podManagementPolicy)
     assert.same({ whenDeleted = "Delete", whenScaled = "Retain" }, primary.persistentVolumeClaimRetentionPolicy)
     assert.equal("data", primary.volumeClaimTemplates[1].metadata.name)
     assert.equal(2, primary.replicas)
+    for _, name in ipairs({ "data-app-0", "data-app-primary-0", "data-app-primary-1" }) do
+      assert.is_table(run.world:get("PersistentVolumeClaim", "demo", name), name)
+    end
   end)
 
-  it("whose claims are no longer the primary's says what to do", function()
+  it("has a headless Service that gives the primary's pods their names", function()
     local run = initialised("StatefulSet", STATEFULSET)
+    assert.equal("app-primary-pods", run.world:get("StatefulSet", "demo", "app-primary").spec.serviceName)
+    local service = run.world:get("Service", "demo", "app-primary-pods")
+    assert.same({ "None", true, { app = "app-primary" } },
+      { service.spec.clusterIP, service.spec.publishNotReadyAddresses, service.spec.selector })
+    assert.equal("Canary", service.metadata.ownerReferences[1].kind)
+    assert.not_equal("None", run.world:get("Service", "demo", "app-primary").spec.clusterIP)
+  end)
+
+  it("takes the primary's own Service for that where it is headless", function()
+    local run = initialised("StatefulSet", STATEFULSET, { service = "port: 80, targetPort: http, headless: true" })
+    assert.equal("app-primary", run.world:get("StatefulSet", "demo", "app-primary").spec.serviceName)
+    assert.equal("None", run.world:get("Service", "demo", "app-primary").spec.clusterIP)
+    assert.is_nil(run.world:get("Service", "demo", "app-primary-pods"))
+  end)
+
+  local function recreate(run, change)
     run.driver.options.check = nil
     local object = run.world:get("StatefulSet", "demo", "app")
     run.world:delete("StatefulSet", "demo", "app")
-    object.metadata = { name = "app", namespace = "demo" }
-    object.spec.volumeClaimTemplates[1].spec.resources.requests.storage = "2Gi"
-    object.status = nil
+    object.metadata, object.status = { name = "app", namespace = "demo" }, nil
+    change(object.spec)
     run.world:apply(object)
     run:pass(20)
-    local message = run:condition("demo", "app", "Stalled").message
-    assert.truthy(message:find("spec.volumeClaimTemplates: expected those of app-primary", 1, true), message)
-    assert.equal("1Gi", run.world:get("StatefulSet", "demo", "app-primary").spec.volumeClaimTemplates[1]
-      .spec.resources.requests.storage)
+  end
+
+  it("that was made again with other fixed fields says which, and the primary stays as it is", function()
+    local changes = {
+      volumeClaimTemplates = function(spec) spec.volumeClaimTemplates[1].spec.resources.requests.storage = "2Gi" end,
+      podManagementPolicy = function(spec) spec.podManagementPolicy = "OrderedReady" end,
+    }
+    for field, change in pairs(changes) do
+      local run = initialised("StatefulSet", STATEFULSET)
+      local before = run.world:get("StatefulSet", "demo", "app-primary").spec
+      recreate(run, change)
+      local message = run:condition("demo", "app", "Stalled").message
+      assert.truthy(message:find(("spec.%s: expected that of app-primary"):format(field), 1, true), message)
+      assert.same(before, run.world:get("StatefulSet", "demo", "app-primary").spec)
+    end
+  end)
+
+  it("goes on when its primary was deleted and has been made again", function()
+    local run = initialised("StatefulSet", STATEFULSET, { check = false })
+    recreate(run, function(spec) spec.podManagementPolicy = "OrderedReady" end)
+    run.world:delete("StatefulSet", "demo", "app-primary")
+    run:pass(60)
+    assert.is_nil(run:condition("demo", "app", "Stalled"))
+    assert.equal("OrderedReady", run.world:get("StatefulSet", "demo", "app-primary").spec.podManagementPolicy)
+  end)
+
+  it("whose claims would go whenever it rests is refused in words, and not touched", function()
+    local run = scenario.new()
+    run.world:apply((STATEFULSET:gsub("whenScaled: Retain", "whenScaled: Delete")) .. canary("StatefulSet"))
+    run:pass(10)
+    assert.equal("statefulset app.demo: spec.persistentVolumeClaimRetentionPolicy.whenScaled: expected Retain, as " ..
+      "the target has no pods between releases, found Delete", run:condition("demo", "app", "Stalled").message)
+    assert.equal(2, run.world:get("StatefulSet", "demo", "app").spec.replicas)
   end)
 
   it("whose partition keeps old pods is refused in words", function()
