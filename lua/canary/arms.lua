@@ -131,6 +131,17 @@ local function ensure_primary(ctx)
   end
 end
 
+--- Whether an arm is ready. For kinds that do not say how long they have not been, it is since the last step, or since
+--- this process has seen it so: a pod that goes for a moment late in a long interval misses no deadline.
+local function judge(ctx, object, threshold)
+  local seen, name = ctx.memory.unready or {}, object.metadata.name
+  ctx.memory.unready = seen
+  local ready, message, retriable = ctx.kind.ready(object, { deadline = ctx.canary.progress_deadline,
+    threshold = threshold, now = ctx.now, since = math.max(status.last_step(ctx), seen[name] or ctx.now) })
+  seen[name] = not ready and (seen[name] or ctx.now) or nil
+  return ready, message, retriable
+end
+
 --- The primary, and whether both arms are ready.
 function arms.primary(ctx)
   local stop
@@ -138,11 +149,9 @@ function arms.primary(ctx)
   if stop then return stop end
   local unfit = ctx.kind.check and ctx.kind.check(ctx.target, ctx.primary)
   if unfit then return problem("TargetUnfit", "%s", unfit) end
-  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now,
-    since = status.last_step(ctx) }
-  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = ctx.kind.ready(ctx.primary, rule)
-  rule.threshold = ctx.canary.analysis.canary_ready
-  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = ctx.kind.ready(ctx.target, rule)
+  local analysis = ctx.canary.analysis
+  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = judge(ctx, ctx.primary, analysis.primary_ready)
+  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = judge(ctx, ctx.target, analysis.canary_ready)
 end
 
 return arms

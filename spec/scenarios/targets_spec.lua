@@ -113,6 +113,25 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
       assert.truthy(texts:find(("exceeded its progressDeadlineSeconds: 60"), 1, true), texts)
     end)
 
+    it("that loses a pod for a moment, late in a long interval, is not rolled back", function()
+      local run = initialised(kind, objects, { analysis = WEIGHTED:gsub("10s", "120s", 1) })
+      set_image(run, kind, "podinfo:2")
+      run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+      run:pass(100)
+      for _, pod in ipairs(run.world.api:all("v1", "Pod", "demo")) do
+        if pod.metadata.ownerReferences[1].name == "app" then
+          run.world:delete("Pod", "demo", pod.metadata.name)
+          break
+        end
+      end
+      local texts
+      run:wait(function()
+        texts = table.concat(run:messages("demo"), "\n")
+        return texts:find("canary " .. kind:lower() .. " app.demo not ready", 1, true) ~= nil
+      end)
+      run:wait_for_phase("demo", "app", "Succeeded", 900)
+    end)
+
     it("starts nothing of itself", function()
       local run = initialised(kind, objects)
       run:pass(120)
