@@ -14,18 +14,18 @@ local function problem(reason, message, ...)
   return { problem = message:format(...), reason = reason }
 end
 
+local function owned_by_another(ctx, object)
+  return problem("ServiceOwned", "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
+    object.metadata.name, ctx.namespace, cluster.foreign_owner(ctx, object))
+end
+
 --- One Service of ours, created or repaired. Returns it, or nil and a stop.
 local function ensure_service(ctx, role)
   local wanted = services.wanted(ctx.canary, role, ctx.ports)
   local have, stop = cluster.get(ctx, "v1", "Service", wanted.metadata.name)
   if stop then return nil, stop end
   if not have then return cluster.create(ctx, wanted) end
-  local owner = cluster.foreign_owner(ctx, have)
-  if owner then
-    return nil, problem("ServiceOwned",
-      "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
-      wanted.metadata.name, ctx.namespace, owner)
-  end
+  if cluster.foreign_owner(ctx, have) then return nil, owned_by_another(ctx, have) end
   return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
 end
 
@@ -34,6 +34,7 @@ local function ensure_copy(ctx)
   local want = ctx.kind.canary(ctx.target, act.copy_rule(ctx))
   local have, stop = cluster.get(ctx, "v1", "Service", want.metadata.name)
   if stop then return stop end
+  if have and cluster.foreign_owner(ctx, have) then return owned_by_another(ctx, have) end
   if have then
     have, stop = cluster.patch(ctx, have, ctx.kind.follow(have, want))
   else

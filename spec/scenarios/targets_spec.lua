@@ -328,6 +328,47 @@ spec: {selector: {app: one}, ports: [{name: http, port: 80, targetPort: 9898}]}
     assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
   end)
 
+  it("that is exposed has copies inside of the cluster only", function()
+    local run = scenario.new({ check = false })
+    run.world:apply((SERVICE:gsub("spec: {selector", "spec: {type: LoadBalancer, selector", 1)) .. target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    assert.equal("ClusterIP", run.world:get("Service", "demo", "app-primary").spec.type)
+    assert.equal("ClusterIP", run.world:get("Service", "demo", "app-canary").spec.type)
+  end)
+
+  it("leaves a Service of the canary's name to another owner", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(SERVICE)
+    run.world:apply(([[
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: app-canary
+  namespace: demo
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: one, uid: %s, controller: true}]
+spec: {ports: [{port: 1}]}
+]]):format(run.world:get("Deployment", "demo", "one").metadata.uid) .. target())
+    run:pass(10)
+    assert.equal("Service app-canary.demo: expected to be free or this Canary's own, found it controlled by " ..
+      "Deployment one", run:condition("demo", "app", "Stalled").message)
+    assert.equal(1, run.world:get("Service", "demo", "app-canary").spec.ports[1].port)
+  end)
+
+  it("is as it was when its Canary is deleted", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(SERVICE)
+    local before = run.world:get("Service", "demo", "app")
+    run.world:apply((target():gsub("\n$", "") .. "  revertOnDeletion: true\n"))
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 60)
+    run:pass(5)
+    assert.same(before, run.world:get("Service", "demo", "app"))
+    assert.is_nil(run.world:get("Service", "demo", "app-primary"))
+    assert.is_nil(run.world:get("Service", "demo", "app-canary"))
+  end)
+
   it("may be an ExternalName, and turn from one into the other", function()
     local run = scenario.new({ check = false })
     run.world:apply([[
