@@ -106,6 +106,7 @@ local function read_arms(ctx)
   for arm, object in pairs({ primary = ctx.primary, canary = ctx.target }) do
     object.arm, stop = cluster.get(ctx, names[arm].apiVersion, names[arm].kind, names[arm].name)
     if stop then return stop end
+    object.arm = object.arm or { metadata = { name = names[arm].name } }
   end
 end
 

@@ -444,6 +444,52 @@ spec: {template: {spec: {containers: [{image: "podinfo:1"}]}}}
     assert.equal("latest 0, app-00001 100", traffic(run))
   end)
 
+  it("is rolled back when a check fails: the primary keeps its Revision", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply((target():gsub("analysis: {", "analysis: {" .. METRIC .. ", ", 1)))
+    run.world.prometheus.answer = function() return 100 end
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    set(run, "podinfo:2")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    run.world.prometheus.answer = function() return 50 end
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(15)
+    assert.equal("latest 0, app-00001 100", traffic(run))
+    assert.equal("app-00001", run.world:get("ksvc", "demo", "app").metadata.annotations[
+      "flagger.app/primary-revision"])
+  end)
+
+  it("begins with its newest Revision, not with what an earlier Canary left", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    set(run, "podinfo:2")
+    run.world:advance(5)
+    run.world:patch("ksvc", "demo", "app",
+      { metadata = { annotations = { ["flagger.app/primary-revision"] = "app-00001" } } })
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    assert.equal("latest 0, app-00002 100", traffic(run))
+  end)
+
+  it("may have the name of a Service of Kubernetes' with a Canary of its own", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE .. [[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {selector: {app: one}, ports: [{port: 80}]}
+]])
+    run.world:advance(5)
+    run.world:apply(target() .. (canary("Service", { provider = "istio", analysis = SIMPLE })
+      :gsub("apiVersion: apps/v1", "apiVersion: v1"):gsub("metadata: {name: app,", "metadata: {name: other,")))
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    run:wait_for_phase("demo", "other", "Initialized", 30)
+  end)
+
   it("goes with the provider knative and no scaler, and the provider with nothing else", function()
     local cases = {
       ["spec.provider: expected knative for this kind of target, found istio"] =
