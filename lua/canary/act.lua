@@ -206,7 +206,7 @@ end
 --- Gives the primary the pods for all of the traffic before it gets it; its scaler, which saw a part of the traffic
 --- only, goes on from there. Returns nil when they are there, or a stop.
 function act.reserve(ctx)
-  if not ctx.scaler or not ctx.primary_scaler or ctx.routes.canary == 0 then return nil end
+  if not ctx.scaler or not ctx.primary_scaler or not ctx.kind.counts or ctx.routes.canary == 0 then return nil end
   local wanted = needed(ctx)
   if not wanted or ctx.kind.available(ctx.primary) >= wanted then return nil end
   if ctx.kind.replicas(ctx.primary) < wanted then

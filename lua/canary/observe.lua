@@ -67,8 +67,16 @@ function observe.scaler(ctx)
   if not ctx.scaler then
     return problem("ScalerMissing", "%s %s.%s get query error: not found", ref.kind, ref.name, ctx.namespace)
   end
+  local wrong = ctx.scaler_kind.check and ctx.scaler_kind.check(ctx.canary, ctx.scaler)
+  if wrong then return problem("ScalerUnfit", "%s", wrong) end
   ctx.primary_scaler, stop = cluster.get(ctx, ctx.scaler_kind.api_version, ctx.scaler_kind.kind, ref.name .. "-primary")
   if stop then return stop end
+  local owner = ctx.primary_scaler and cluster.foreign_owner(ctx, ctx.primary_scaler)
+  if owner then
+    return problem("ScalerOwned",
+      "%s %s-primary.%s: expected to be free or this Canary's own, found it controlled by %s",
+      ref.kind, ref.name, ctx.namespace, owner)
+  end
   if not ctx.primary_scaler then
     ctx.primary_scaler, stop = cluster.create(ctx, ctx.scaler_kind.primary(ctx.canary, ctx.scaler))
     if not ctx.primary_scaler then return stop end

@@ -568,6 +568,36 @@ spec:
     assert.same({ "own", 3, 9 }, { spec.triggers[1].metadata.query, spec.minReplicaCount, spec.maxReplicaCount })
   end)
 
+  it("whose triggers the Canary's queries do not know stalls the Canary, and nothing is scaled", function()
+    local run = scenario.new()
+    run.world:apply(OBJECTS .. manifests.canary("app", { analysis = WEIGHTED,
+      spec = SCALER:format(", primaryScalerQueries: {laod: own}") }))
+    run:pass(20)
+    local found = run:condition("demo", "app", "Stalled")
+    assert.equal("ScalerUnfit", found.reason)
+    assert.truthy(found.message:find("ScaledObject app.demo (load), found laod", 1, true), found.message)
+    assert.equal(2, run.world:get("Deployment", "demo", "app").spec.replicas)
+  end)
+
+  it("of another owner is left alone", function()
+    local run = scenario.new()
+    run.world:apply(OBJECTS)
+    run.world:apply(([[
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata:
+  name: app-primary
+  namespace: demo
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: app, uid: %s, controller: true}]
+spec: {scaleTargetRef: {name: other}}
+]]):format(run.world:get("Deployment", "demo", "app").metadata.uid) .. manifests.canary("app",
+      { analysis = WEIGHTED, spec = SCALER:format("") }))
+    run:pass(20)
+    assert.equal("ScaledObject app-primary.demo: expected to be free or this Canary's own, found it controlled by " ..
+      "Deployment app", run:condition("demo", "app", "Stalled").message)
+  end)
+
   it("is paused while the target rests and let go while it is a canary, its fields untouched", function()
     local run = started()
     run:pass(30)
