@@ -36,13 +36,10 @@ local function start(world, revision)
 end
 
 local function revise(world, object)
-  local count = 0
-  for _, revision in ipairs(world.api:all(API, "Revision", object.metadata.namespace)) do
-    local owner = revision.metadata.labels["serving.knative.dev/service"]
-    if owner == object.metadata.name then count = count + 1 end
-  end
+  local last = ((object.status or {}).latestCreatedRevisionName or ""):match("(%d+)$")
   local revision = world.api:create({ apiVersion = API, kind = "Revision", metadata = {
-    name = ("%s-%05d"):format(object.metadata.name, count + 1), namespace = object.metadata.namespace,
+    name = ("%s-%05d"):format(object.metadata.name, math.tointeger(last or 0) + 1),
+    namespace = object.metadata.namespace,
     labels = { ["serving.knative.dev/service"] = object.metadata.name } },
     spec = merge.copy(object.spec.template.spec) })
   start(world, revision)

@@ -321,6 +321,20 @@ replicas: 3
     assert.same({ "web-2", "web-1" }, { table.unpack(order) })
   end)
 
+  it("replaces no other pod before the one that was replaced is ready", function()
+    for _, policy in ipairs({ "Parallel", "OrderedReady" }) do
+      local w = set(policy)
+      w:advance(10)
+      w:break_pods("demo", "web-*")
+      w:patch("StatefulSet", "demo", "web",
+        { spec = { template = { spec = { containers = { { name = "app", image = "podinfo:2" } } } } } })
+      w:advance(10)
+      w:patch("StatefulSet", "demo", "web", { spec = { minReadySeconds = 1 } }) -- it is looked at once more
+      w:advance(10)
+      assert.equal("podinfo:1 podinfo:1 podinfo:2", images(w))
+    end
+  end)
+
   it("replaces nothing by itself when that is its strategy", function()
     local w = set()
     w:advance(10)

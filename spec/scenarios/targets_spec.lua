@@ -132,6 +132,20 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
       run:wait_for_phase("demo", "app", "Succeeded", 900)
     end)
 
+    it("that becomes another revision before it was ready has the whole deadline again", function()
+      local run = initialised(kind, objects)
+      run:pass(5)
+      run.world:break_pods("demo", "app-*")
+      set_image(run, kind, "podinfo:2")
+      run:wait_for_phase("demo", "app", "Progressing")
+      run:pass(45)
+      set_image(run, kind, "podinfo:3")
+      run:pass(5)
+      local began = run.world.now
+      run:wait_for_phase("demo", "app", "Failed")
+      assert.is_true(run.world.now - began >= 50)
+    end)
+
     it("starts nothing of itself", function()
       local run = initialised(kind, objects)
       run:pass(120)
@@ -181,6 +195,19 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
 end
 
 describe("a DaemonSet", function()
+  it("with a scaler, which cannot count its pods, does not wait for pods that it never gets", function()
+    local run = initialised("DaemonSet", DAEMONSET .. [[
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: app, namespace: demo}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: DaemonSet, name: app}, minReplicas: 1, maxReplicas: 9}
+]], { spec = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}" })
+    set_image(run, "DaemonSet", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Promoting")
+    run:wait_for_phase("demo", "app", "Finalising", 30)
+  end)
+
   it("is kept from all nodes by a selector that is no part of a revision", function()
     local run = initialised("DaemonSet", DAEMONSET)
     local spec = run.world:get("DaemonSet", "demo", "app").spec.template.spec
@@ -459,6 +486,16 @@ spec: {template: {spec: {containers: [{image: "podinfo:1"}]}}}
     assert.equal("latest 0, app-00001 100", traffic(run))
     assert.equal("app-00001", run.world:get("ksvc", "demo", "app").metadata.annotations[
       "flagger.app/primary-revision"])
+  end)
+
+  it("says which Revision is gone", function()
+    local run = started()
+    run.world:delete("rev", "demo", "app-00001")
+    set(run, "podinfo:2")
+    run:pass(20)
+    local texts = table.concat(run:messages("demo"), "\n")
+    assert.truthy(texts:find("app-primary.demo not ready: revision app-00001 is not ready: it is not there", 1, true),
+      texts)
   end)
 
   it("begins with its newest Revision, not with what an earlier Canary left", function()
