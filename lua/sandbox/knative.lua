@@ -38,7 +38,7 @@ end
 local function revise(world, object)
   local last = ((object.status or {}).latestCreatedRevisionName or ""):match("(%d+)$")
   local revision = world.api:create({ apiVersion = API, kind = "Revision", metadata = {
-    name = ("%s-%05d"):format(object.metadata.name, math.tointeger(last or 0) + 1),
+    name = ("%s-%05d"):format(object.metadata.name, math.tointeger(tonumber(last or 0)) + 1),
     namespace = object.metadata.namespace,
     labels = { ["serving.knative.dev/service"] = object.metadata.name } },
     spec = merge.copy(object.spec.template.spec) })
