@@ -103,7 +103,7 @@ local function look(ctx)
   ctx.canary = view.of(ctx.object, ctx.host.settings)
   if not ctx.canary then return nil end
   ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
-  local stop = arms.target(ctx)
+  local stop = arms.find(ctx)
   if stop and stop.fail then return stop end
   if stop then
     ctx.target = nil

@@ -13,6 +13,7 @@ v1 Service services svc unversioned
 v1 Pod pods po unversioned
 v1 ConfigMap configmaps cm plain,unversioned
 v1 Secret secrets - plain,unversioned
+v1 PersistentVolumeClaim persistentvolumeclaims pvc unversioned
 v1 ServiceAccount serviceaccounts sa plain,unversioned
 v1 Event events ev plain,unversioned
 events.k8s.io/v1 Event events - plain,unversioned
