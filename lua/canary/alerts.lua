@@ -10,7 +10,7 @@ local words = require("util.text")
 local alerts = {}
 
 local MESSAGE_BYTES = 1024
-local OUTBOX = 100 -- alerts of one Canary that wait for their receivers; what is more is dropped, and said in the log
+local OUTBOX = 100 -- alerts of a Canary that wait for one receiver; what is more is dropped, and said in the log
 
 --- How traffic is divided, in words; nil when neither step is given.
 local function routing_of(canary)
@@ -71,58 +71,63 @@ local function deliver(from, alert, to, problem)
   if problem then complain(from, to.name, problem) end
 end
 
---- Tells one alert to the receiver that an entry of `spec.analysis.alerts` names.
-local function tell(from, alert, index, entry)
-  local ref = type(entry) == "table" and entry.providerRef
-  local name = type(ref) == "table" and ref.name
-  if type(name) ~= "string" or name == "" then
-    return complain(from, "?", ("spec.analysis.alerts[%d].providerRef.name: expected a name, found %s"):format(index - 1,
-      type(name) == "string" and "an empty one" or "none"))
-  end
-  if not wanted(entry.severity, alert) then return nil end
-  local namespace = type(ref.namespace) == "string" and ref.namespace ~= "" and ref.namespace or from.namespace
-  local to, problem = receiver.of_provider(from.host, namespace, name)
-  if not to then return complain(from, ("%s.%s"):format(name, namespace), problem) end
+--- Tells one alert to an AlertProvider, or to the chat of the flags.
+local function tell(from, alert, ref)
+  if not ref.name then return deliver(from, alert, receiver.of_flags(from.host.settings)) end
+  local to, problem = receiver.of_provider(from.host, ref.namespace, ref.name)
+  if not to then return complain(from, ref.label, problem) end
   deliver(from, alert, to, problem)
 end
 
---- COMPAT: the receivers of the Canary, or that of the flags when it names none.
-local function tell_all(from, alert, entries)
-  for index, entry in ipairs(entries) do tell(from, alert, index, entry) end
-  local to = #entries == 0 and receiver.of_flags(from.host.settings)
-  if to then deliver(from, alert, to) end
+--- What an entry of `spec.analysis.alerts` refers to; nil when it names nothing.
+local function reference(from, entry)
+  local ref = type(entry) == "table" and entry.providerRef
+  local name = type(ref) == "table" and ref.name
+  if type(name) ~= "string" or name == "" then return nil end
+  local namespace = type(ref.namespace) == "string" and ref.namespace ~= "" and ref.namespace or from.namespace
+  return { namespace = namespace, name = name, label = ("%s.%s"):format(name, namespace) }
 end
 
-local function empty(from, outbox)
+--- Puts an alert into the outbox of its receiver, which is emptied in order, beside the tick; no receiver waits for
+--- another one.
+local function post(from, outboxes, alert, ref)
+  local outbox = outboxes[ref.label] or {}
+  outboxes[ref.label] = outbox
+  if #outbox >= OUTBOX then
+    return complain(from, ref.label, ("%d alerts are waiting already, dropped: %s"):format(OUTBOX, alert.message))
+  end
+  outbox[#outbox + 1] = alert
   if outbox.sending then return end
   outbox.sending = true
   from.host.spawn(function()
-    while #outbox > 0 do
-      local letter = table.remove(outbox, 1)
-      tell_all(from, letter.alert, letter.entries)
-    end
-    outbox.sending = false
+    while #outbox > 0 do tell(from, table.remove(outbox, 1), ref) end
+    outboxes[ref.label] = nil
   end)
 end
 
---- True when somebody may want to know.
-local function heard(ctx, entries)
-  return #entries > 0 or receiver.of_flags(ctx.host.settings) ~= nil
+local function post_to_entries(from, outboxes, alert, entries)
+  for index, entry in ipairs(entries) do
+    local ref = reference(from, entry)
+    if not ref then
+      complain(from, "?", ("spec.analysis.alerts[%d].providerRef.name: expected a name, found none"):format(index - 1))
+    elseif wanted(entry.severity, alert) then
+      post(from, outboxes, alert, ref)
+    end
+  end
 end
 
---- Sends what was noted, beside the tick.
+--- Sends what was noted, beside the tick. COMPAT: the chat of the flags hears of Canaries that name no receiver.
 function alerts.flush(ctx)
   local list = ctx.alerts or {}
   ctx.alerts = nil
-  if #list == 0 or not heard(ctx, ctx.canary.analysis.alerts) then return end
+  if #list == 0 then return end
   local from = { host = ctx.host, label = ctx.label, namespace = ctx.namespace }
-  local outbox = ctx.memory.alerts or {}
-  ctx.memory.alerts = outbox
+  local entries, chat = ctx.canary.analysis.alerts, receiver.of_flags(ctx.host.settings)
+  ctx.memory.outboxes = ctx.memory.outboxes or {}
   for _, alert in ipairs(list) do
-    if #outbox < OUTBOX then outbox[#outbox + 1] = { alert = alert, entries = ctx.canary.analysis.alerts }
-    else complain(from, "?", ("%d alerts are waiting already, dropped: %s"):format(OUTBOX, alert.message)) end
+    post_to_entries(from, ctx.memory.outboxes, alert, entries)
+    if #entries == 0 and chat then post(from, ctx.memory.outboxes, alert, { label = chat.name }) end
   end
-  empty(from, outbox)
 end
 
 return alerts

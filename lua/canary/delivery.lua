@@ -78,17 +78,17 @@ end
 function delivery.show(host, provider, failure)
   local ref = { apiVersion = "flagger.app/v1beta1", kind = "AlertProvider", namespace = provider.metadata.namespace,
     name = provider.metadata.name }
-  local _, problem, code
-  for _ = 1, TRIES do
+  for try = 1, TRIES do
     local newest = host.kube.get(ref)
     local conditions = newest and conditions_of(newest, failure, host.clock.now())
     if not conditions then return nil end
-    _, problem, code = host.kube.patch(ref, { metadata = { resourceVersion = newest.metadata.resourceVersion },
-      status = { conditions = conditions } }, { subresource = "status" })
-    if code ~= "CONFLICT" then break end
+    local stored, problem, code = host.kube.patch(ref, {
+      metadata = { resourceVersion = newest.metadata.resourceVersion }, status = { conditions = conditions },
+    }, { subresource = "status" })
+    if stored then return nil end
+    if code ~= "CONFLICT" or try == TRIES then return problem end
     host.clock.sleep(1)
   end
-  return problem
 end
 
 return delivery

@@ -61,7 +61,8 @@ end
 
 --- The decoded data of a Secret; or nil and a message.
 local function secret_of(host, namespace, name)
-  local secret, message, code = host.kube.get({ apiVersion = "v1", kind = "Secret", namespace = namespace, name = name })
+  local secret, message, code = host.kube.get({
+    apiVersion = "v1", kind = "Secret", namespace = namespace, name = name })
   if not secret then
     return nil, code == "NOT_FOUND" and ("secret %s not found"):format(name) or ("secret %s: %s"):format(name, message)
   end
@@ -82,7 +83,8 @@ local function check(to, from)
   end
   if not is_url(to.address) then
     local found = from and "another text" or shown(to.address)
-    return ("%s: expected %s, found %s"):format(from and ("secret %s: address"):format(from) or "spec.address", URL, found)
+    local field = from and ("secret %s: address"):format(from) or "spec.address"
+    return ("%s: expected %s, found %s"):format(field, URL, found)
   end
   if to.token and to.token:find("%c") then
     return ("secret %s: token: expected one line, found several"):format(from)
