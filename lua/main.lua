@@ -94,7 +94,7 @@ function main.start(settings, options)
   local tick = require("canary.tick")
   local exported = require("exported").new()
   local host = main.host(settings, exported)
-  local _, muted = require("canary.alerts").global(settings)
+  local _, muted = require("canary.receiver").of_flags(settings)
   if muted then host.log.error(muted) end
   host.metrics.info(require("build").version, settings.mesh_provider)
   require("kube").kinds(require("kube.kinds"))

@@ -59,4 +59,9 @@ function msteams.request(alert, to)
   return { url = to.address, body = is_workflow(to.address) and adaptive_card(alert) or message_card(alert) }
 end
 
+--- What is wrong although the status is good: a connector whose message did not arrive says so; nil when nothing is.
+function msteams.complaint(answer)
+  if answer.body:find("Webhook message delivery failed", 1, true) then return "the connector could not deliver it" end
+end
+
 return msteams

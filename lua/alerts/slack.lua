@@ -34,4 +34,12 @@ function slack.request(alert, to)
   }
 end
 
+--- What is wrong although the status is good, as its API says that; nil when nothing is.
+function slack.complaint(answer)
+  local body = json.decode(answer.body)
+  if type(body) ~= "table" or body.ok ~= false then return nil end
+  local code = type(body.error) == "string" and body.error:match("^[%w_]+$") or "no reason given"
+  return "the chat answered " .. code:sub(1, 64)
+end
+
 return slack

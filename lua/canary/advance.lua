@@ -134,6 +134,13 @@ local function confirm_promotion(ctx, checks)
   return ends(ctx)
 end
 
+--- What the status says while a traffic increase waits for its approval; nil when none does. That it is said there
+--- tells that people were told, to the next process too.
+local function unapproved(ctx)
+  local waiting = ctx.status.waiting
+  return type(waiting) == "table" and waiting["for"] == "approval" and waiting or nil
+end
+
 local function confirm_increase(ctx, checks)
   if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored then return nil end
   if ctx.status.phase == "WaitingPromotion" then return nil end
@@ -143,8 +150,14 @@ local function confirm_increase(ctx, checks)
   if not hook then return nil end
   notify.once(ctx, "Warning",
     ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
-  if not hook.muteAlert then alerts.once(ctx, "warn", "Canary traffic increase is waiting for approval.") end
-  return status.step(ctx, { checks = checks }) or ends(ctx)
+  local since = unapproved(ctx)
+  local stop = status.step(ctx, { checks = checks, waiting = since or {
+    ["for"] = "approval", since = rfc3339.format(ctx.now, 6), detail = hook.name:sub(1, 256) } })
+  if stop then return stop end
+  if not since and not hook.muteAlert then
+    alerts.send(ctx, "warn", "Canary traffic increase is waiting for approval.")
+  end
+  return ends(ctx)
 end
 
 --- Why a step that its checks allow is not made now: a person, a window. nil, or a stop.
@@ -216,7 +229,7 @@ function advance.step(ctx)
     return release.rollback(ctx)
   end
   if decision.action == "hold" then
-    return status.step(ctx, { failedChecks = failed, checks = checks }) or ends(ctx)
+    return status.step(ctx, { failedChecks = failed, checks = checks, waiting = unapproved(ctx) }) or ends(ctx)
   end
   local stop = held(ctx, checks) or confirm_increase(ctx, checks)
   if stop then return stop end

@@ -85,8 +85,8 @@ describe("alerts", function()
     for index, field in ipairs(all.last.body.attachments[1].fields) do
       fields[index] = field.title .. "=" .. field.value
     end
-    assert.same({ "Target=Deployment/app.demo", "Failed checks threshold=3", "Progress deadline=60s",
-      "Traffic routing=Weight step: 25 max: 50", "Cluster=east" }, fields)
+    assert.same({ "Cluster=east", "Target=Deployment/app.demo", "Failed checks threshold=3", "Progress deadline=60s",
+      "Traffic routing=Weight step: 25 max: 50" }, fields)
     assert.is_not_nil(run)
   end)
 
@@ -132,6 +132,85 @@ describe("alerts", function()
       run.answers = {}
       run:wait_for_phase("demo", "app", "Succeeded")
       assert.equal(mute and 0 or 3, #all)
+    end
+  end)
+
+  local APPROVAL = "Canary traffic increase is waiting for approval."
+
+  --- A run whose traffic waits for approval at its first weight, and what was told of that.
+  local function waiting()
+    local run, all = started({ hooks = { "confirm-traffic-increase", "rollout" },
+      alerts = ", alerts: [{name: w, severity: warn, providerRef: {name: all}}]" })
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    run.answers["confirm-traffic-increase"] = 403
+    run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "approval" end)
+    run:pass(1)
+    assert.same({ APPROVAL }, plain(all))
+    return run, all
+  end
+
+  it("of a wait are not repeated by failed checks, nor by the next process", function()
+    local run, all = waiting()
+    assert.equal("confirm-traffic-increase", run:status("demo", "app").waiting.detail)
+    run.answers.rollout = 500
+    run:wait(function() return run:status("demo", "app").failedChecks == 1 end)
+    run.answers.rollout = 200
+    run.driver:kill_after(1)
+    run:pass(60)
+    assert.equal(1, run.driver.deaths)
+    assert.same({ APPROVAL }, plain(all))
+  end)
+
+  it("of a wait are told again when the next step has to wait too", function()
+    local run, all = waiting()
+    run.answers["confirm-traffic-increase"] = 200
+    run:wait(function() return run:status("demo", "app").canaryWeight == 50 end)
+    assert.is_nil(run:status("demo", "app").waiting)
+    run.answers["confirm-traffic-increase"] = 403
+    run:pass(30)
+    assert.same({ APPROVAL, APPROVAL }, plain(all))
+  end)
+
+  it("are told once although the tick that stored the decision fails afterwards", function()
+    local run, all = started()
+    run.world:set_image("demo", "app", "podinfo:2-err50")
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(30)
+    local failed
+    run.world.api.fault = function(call)
+      local taken_off = call.write and call.ref.kind == "Canary" and (call.body.metadata or {}).annotations
+      if failed or not taken_off then return nil end
+      failed = true
+      return { before = "CONFLICT" }
+    end
+    run.world:patch("Canary", "demo", "app", { metadata = { annotations = { ["serin.dev/intent"] = "retry" } } })
+    run:wait_for_phase("demo", "app", "Progressing")
+    run:pass(5)
+    assert.is_true(failed)
+    local rolled_back = "Failed checks threshold reached 3"
+    assert.same({ INITIALISED, DETECTED, rolled_back, rolled_back, DETECTED }, plain(all))
+  end)
+
+  it("are told once at most, and end nothing, wherever the engine dies", function()
+    local run = started()
+    local before = run.world.api:writes()
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Succeeded")
+    run:pass(10)
+    for n = 1, run.world.api:writes() - before do
+      local all
+      run, all = started()
+      run.world:set_image("demo", "app", "podinfo:2")
+      run.driver:kill_after(n, n % 2 == 0 and "after" or "before")
+      run:wait_for_phase("demo", "app", "Succeeded")
+      run:pass(10)
+      assert.equal(1, run.driver.deaths)
+      local met = {}
+      for _, message in ipairs(all) do
+        assert.is_nil(met[message], ("write %d: %s"):format(n, message))
+        met[message] = true
+      end
     end
   end)
 
@@ -189,7 +268,7 @@ describe("alerts", function()
     run.world:set_image("demo", "app", "podinfo:2-err50")
     run:wait_for_phase("demo", "app", "Failed")
     run:pass(5)
-    assert.equal("False sending notification bad response 503: busy", ready(run, "all"))
+    assert.equal("False sending notification bad response 503", ready(run, "all"))
     assert.equal("False secret on-call not found", ready(run, "errors"))
     listen(run, "http://chat/all")
     run.world:set_image("demo", "app", "podinfo:3")
@@ -198,9 +277,27 @@ describe("alerts", function()
     assert.equal("True the last alert was delivered", ready(run, "all"))
   end)
 
+  it("to a chat that never answers delay no step", function()
+    local function seconds(slow)
+      local run, all = started()
+      run.world.hooks["http://chat/all"] = function(_, request)
+        all[#all + 1] = request.timeout
+        if slow then run.driver.host.clock.sleep(request.timeout) end
+        return nil, "no answer within 5000 ms", "TIMEOUT"
+      end
+      local from = run.world.now
+      run.world:set_image("demo", "app", "podinfo:2")
+      run:wait_for_phase("demo", "app", "Succeeded")
+      assert.equal(5, all[#all])
+      return run.world.now - from
+    end
+    assert.equal(seconds(false), seconds(true))
+  end)
+
   it("to nobody or nowhere are told in the log", function()
     for spec, sentence in pairs({
-      ["{type: slack, address: chat}"] = "False address: expected a URL that begins with http:// or https://",
+      ["{type: slack, address: chat}"] =
+        'False spec.address: expected a URL that begins with http:// or https://, found "chat"',
       ["{type: slack, address: 'http://nobody/'}"] =
         "False sending notification failed: could not resolve host: nobody",
     }) do
@@ -210,6 +307,12 @@ describe("alerts", function()
       run:wait_for_phase("demo", "app", "Initialized")
       run:pass(5)
       assert.equal(sentence, ready(run, "odd"))
+      local told = {}
+      for _, line in ipairs(run.driver.host.logs) do
+        if line.level == "error" then told[line.message] = (told[line.message] or 0) + 1 end
+      end
+      assert.same({ ["alert provider odd.demo: " .. sentence:sub(7)] = 1,
+        ["alert provider missing.demo: not found"] = 1 }, told)
     end
   end)
 end)
