@@ -31,6 +31,7 @@ describe("an escape", function()
       local ends, message, innocent, ticks = escapes.attempt(escape.source, { name = escape.name,
         calls = escapes.calls, burst = endless and 0.1 or 3, budget = endless and 0.5 or 6, deadline = 20 })
       if ends == "TIMEOUT" and script.stats().quarantined > before then ends = "TIMEOUT lost" end
+      if escape.ends == "TIMEOUT either" then ends = ends:gsub("^TIMEOUT.*$", escape.ends) end
       assert.equal(escape.ends, endless and ends or ends:sub(1, #escape.ends), message)
       assert.equal(escapes.SUM, innocent)
       assert.is_true(ticks >= (endless and 3 or 0), "the loop stood still")

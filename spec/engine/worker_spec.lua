@@ -17,6 +17,13 @@ local function eval(body, argument, options)
   return go("return function(x) " .. body .. " end", nil, argument, options)
 end
 
+-- Bytes that JSON does not have go as hex.
+local UNHEX = "x = x:gsub('..', function(h) return string.char(tonumber(h, 16)) end) "
+
+local function hex(bytes)
+  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))
   return file:read("a")
@@ -111,6 +118,12 @@ describe("script", function()
       end)
     end
 
+    it("cannot load bytecode, whatever mode it asks for", function()
+      local bytecode = hex(string.dump(function() return 1 end))
+      assert.same({ "attempt to load a binary chunk (mode is 't')", 2 },
+        eval(UNHEX .. "return { select(2, load(x, 'x', 'b')), select('#', load(x, 'x', 'bt', {})) }", bytecode))
+    end)
+
     it("with a name that Lua would cut keeps its line", function()
       local name = ("n"):rep(90)
       assert.equal(name .. ":2: no", (select(2, go("\nerror('no')", nil, nil, { name = name }))))
@@ -169,10 +182,11 @@ describe("script", function()
     end)
 
     it("of time end a run that waits, and name what it waits for", function()
+      eval("return 1")
       local results = spawn("return function() slow.call() end", nil,
-        { name = "s", deadline = 0.05, calls = { ["slow.call"] = function() clock.sleep(0.5) end } })
+        { name = "s", deadline = 0.5, calls = { ["slow.call"] = function() clock.sleep(1) end } })
       run.await(function() return ended(results) end, "the end")
-      assert.same({ "s: did not end within 0.1 s, waiting for slow.call", "TIMEOUT" }, { results[2], results[3] })
+      assert.same({ "s: did not end within 0.5 s, waiting for slow.call", "TIMEOUT" }, { results[2], results[3] })
     end)
 
     it("of time end a run that finds no worker", function()
@@ -236,6 +250,15 @@ describe("script", function()
       assert.same({ nil, "s:1: no way", "SCRIPT" }, { eval("f('way')", nil, { name = "s", calls = calls }) })
       assert.equal("s:1: no way", eval("return select(2, pcall(function() f('way') end))", nil,
         { name = "s", calls = calls }))
+    end)
+
+    it("cannot wait inside of a function that C calls, and say so", function()
+      local options, tail = { name = "s", calls = { f = function() return 1 end } },
+        " has to wait, which is not possible inside a comparator, a replacement or a metamethod"
+      local _, direct = eval("table.sort({ 1, 2 }, function() f() end)", nil, options)
+      assert.equal("s:1: f" .. tail, direct)
+      local _, nested = eval("table.sort({ 1, 2 }, function() coroutine.wrap(function() f() end)() end)", nil, options)
+      assert.equal("s:1: this call" .. tail, nested)
     end)
 
     it("whose results have no JSON form raise in the script", function()
@@ -373,18 +396,40 @@ describe("script", function()
       assert.same({ "s: lost its worker too often", "CRASH", 4 }, { results[2], results[3], calls })
     end)
 
-    it("dies with the engine", function()
+    it("dies with the engine, also when it computes", function()
       local program = lfs.symlinkattributes("/proc/self/exe", "target")
-      local path = os.tmpname()
-      local child = io.popen(("exec %s spec/fixtures/worker/busy.lua %s"):format(program, path))
-      local ours = math.tointeger(tonumber(child:read("l")))
-      local workers = math.tointeger(tonumber(child:read("l")))
-      assert.equal("2", status(workers, "Seccomp"))
-      T.kill(ours)
-      run.await(function() return not lfs.attributes("/proc/" .. workers .. "/exe") end, "the worker's end")
+      local child = io.popen(("exec %s spec/fixtures/worker/busy.lua 2>&1"):format(program))
+      local ours, worker = child:read("l"), child:read("l")
+      run.await(function() return read("/proc/" .. worker .. "/stat"):find(") R ", 1, true) end, "its computing")
+      T.kill(math.tointeger(ours))
+      run.await(function()
+        local stat <close> = io.open("/proc/" .. worker .. "/stat")
+        return not stat or (stat:read("a") or ") Z "):find("%) [ZX] ")
+      end, "the worker's end")
       child:close()
-      os.remove(path)
     end)
+
+    -- The first run of a pool has the number 1.
+    for what, case in pairs({
+      ["a call that was not granted"] = string.pack(">BI4s4s4", 6, 1, "secret", "[]"),
+      ["arguments that are no list"] = string.pack(">BI4s4s4", 6, 1, "pause", "{}"),
+      ["a bad call"] = string.pack(">BI4s4s4B", 6, 1, "pause", "[]", 0),
+      ["a bad result"] = string.pack(">BI4I4", 7, 1, 9),
+      ["line 1, column 1: unexpected token"] = string.pack(">BI4s4", 7, 1, "]"),
+      ["JSON is too deep, at most 64 levels are read"] = string.pack(">BI4s4", 7, 1, ("["):rep(100)),
+      ["JSON of 300000 bytes, at most 262144 bytes and 16384 values are read"] =
+        string.pack(">BI4s4", 7, 1, (" "):rep(300000)),
+      ["a bad failure"] = string.pack(">BI4I4I4s4", 8, 1, 14, 0, ("x"):rep(300)),
+      ["a failure of no known kind"] = string.pack(">BI4I4I4s4", 8, 1, 15 + 256, 0, ""),
+      ["a bad complaint"] = string.pack(">BI4s4", 9, 1, "x"),
+      ["a frame of the engine's"] = string.pack(">BI4s4", 2, 1, "[]"),
+    }) do
+      it("that sends for its own run " .. what .. " breaks the protocol", function()
+        local _, message, code = eval(UNHEX .. "attack.write(0, x) while true do end", hex(string.pack(">s4", case)),
+          { name = "s", burst = 3, budget = 3, memory = 32 << 20, calls = { pause = function() end } })
+        assert.same({ "s: its worker broke the protocol: " .. what, "CRASH" }, { message, code })
+      end)
+    end
   end)
 
   describe("a script that costs a worker", function()
@@ -432,6 +477,40 @@ describe("script", function()
       free()
       run.await(function() return ended(guilty) and ended(results) end, "all ends")
       assert.same({ "CRASH", "held", 5, 1 }, { guilty[3], results[1], last[1], script.stats().quarantined })
+    end)
+
+    it("is found out however many others there are", function()
+      script.setup({ workers = 1 })
+      local source = "return function(n) local s = 0 for i = 1, n do s = s + pause() end return s end"
+      local others, calls = {}, { pause = function() clock.sleep(0.002) return 1 end }
+      for i = 1, 6 do others[i] = spawn(source, 20, { name = "other", calls = calls }) end
+      local guilty = spawn("return function() pause() attack.crash() end", nil, { name = "guilty", calls = calls })
+      run.await(function() return script.stats().ended == 7 end, "all ends")
+      assert.same({ "guilty: its worker was ended by signal 11", "CRASH" }, { guilty[2], guilty[3] })
+      for i = 1, 6 do assert.equal(20, others[i][1]) end
+      assert.equal(1, script.stats().quarantined)
+    end)
+
+    it("only once runs beside others again when it has ended well alone", function()
+      script.setup({ workers = 1 })
+      local crashes = 0
+      local options = { name = "once", deadline = 5, calls = { first = function()
+        crashes = crashes + 1
+        return crashes == 1
+      end } }
+      local source = "return function() if first() then attack.crash() end return 1 end"
+      local results, here, free = hold()
+      run.await(here, "the call")
+      local once = spawn(source, nil, options)
+      run.await(function() return script.stats().killed + crashes > 0 end, "the crash")
+      free()
+      run.await(function() return ended(once) and ended(results) end, "both ends")
+      assert.same({ 1, "held", 2 }, { once[1], results[1], crashes })
+      results, here, free = hold()
+      run.await(here, "the call")
+      assert.equal(1, go(source, nil, nil, options))
+      free()
+      run.await(function() return ended(results) end, "the end")
     end)
 
     it("is killed by the engine when its worker does not end itself", function()

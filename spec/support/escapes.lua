@@ -1,6 +1,6 @@
 --- The corpus of scripts that try to get out: spec/fixtures/escapes/NAME.lua, its first line `--- ENDS AS`: a CODE
 --- of script.run, or "returned" and how the JSON of what it returned begins. "TIMEOUT lost" costs a worker, as what
---- does not end is one call of a C function; "TIMEOUT" does not.
+--- does not end is one call of a C function; "TIMEOUT" does not; "TIMEOUT either" depends on the machine.
 
 local T = require("T")
 local lfs = require("lfs")
