@@ -66,6 +66,13 @@ local function kube_of(self)
     return page.items
   end
 
+  --- What a scenario put at that path into `world.readable`.
+  function kube.read(path)
+    local given = (self.world.readable or {})[path]
+    if given == nil then return nil, "the server could not find the requested resource", "NOT_FOUND" end
+    return merge.copy(given)
+  end
+
   function kube.create(object)
     local sent = merge.copy(object)
     local ref = ref_of(object)
