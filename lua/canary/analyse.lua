@@ -25,7 +25,7 @@ end
 local function items(ctx, list)
   local templates = read(ctx, check.reads(ctx.canary))
   local secrets = read(ctx, check.secrets(ctx.canary, templates), "data")
-  local surroundings = ambient.read(check.ambient(ctx.canary, templates))
+  local surroundings = ambient.read(check.ambient(ctx.canary, templates), ctx.host.getenv)
   return list(ctx.canary, ctx.host.settings, templates, ctx.now, secrets, surroundings)
 end
 
@@ -46,7 +46,8 @@ end
 --- Asks until there is a result; how often is bounded in metrics/dialogue.lua.
 local function ask(ctx, item)
   if not item.request then return item.judge() end
-  local result, request = nil, item.request
+  local result
+  local request = item.request
   repeat
     result, request = item.judge(send(ctx, request))
   until not request

@@ -36,15 +36,19 @@ local function asking(it, provider, ctx, request)
   }
 end
 
---- Interval and bounds of an entry. Returns true, or nil and what is wrong with it.
-local function prepare(it)
-  local path = path_of(it.index)
+--- The interval of an entry. Returns true, or nil and what is wrong with it.
+local function set_interval(it)
   it.interval = given(it.metric.interval) or DEFAULT_INTERVAL
   it.seconds = duration.parse(it.interval)
-  if not it.seconds then
-    return nil, ("%s.interval: expected a duration, found %s"):format(path, tostring(it.interval))
-  end
-  return judge.prepare(it, path)
+  if it.seconds then return true end
+  return nil, ("%s.interval: expected a duration, found %s"):format(path_of(it.index), tostring(it.interval))
+end
+
+--- Interval and bounds of an entry. Returns true, or nil and what is wrong with it.
+local function prepare(it)
+  local ready, message = set_interval(it)
+  if not ready then return nil, message end
+  return judge.prepare(it, path_of(it.index))
 end
 
 local function context(it, object, secret, query)
@@ -173,7 +177,8 @@ end
 
 local function online_template(it)
   local label = ("metric template %s.%s "):format(it.ref.name, it.ref.namespace)
-  local found, message = resolve.template(it.ref, it.templates, it.secrets)
+  local found, message = set_interval(it)
+  if found then found, message = resolve.template(it.ref, it.templates, it.secrets) end
   if not found then
     return { name = it.metric.name, kind = it.kind, judge = function() return label .. message end }
   end

@@ -199,6 +199,7 @@ function host.new(world, options)
   self.send = options.send or function(call) return world.api:call(call) end
   self.sleep = options.sleep or function(seconds) world:advance(seconds) end
   self.log = log_of(self)
+  self.getenv = function() return nil end -- nothing of this machine is seen from inside
   self.clock, self.kube, self.http = clock_of(self), kube_of(self), http_of(self)
   return self
 end
