@@ -135,8 +135,9 @@ function provider.tick(template, secret, options)
   return {
     canary = provider.canary(options.metric), name = "app", namespace = "demo", label = "app.demo",
     status = { phase = "Progressing" }, events = {}, now = provider.NOW, gauges = gauges, sleeps = sleeps,
-    host = { kube = kube, http = http, settings = {}, getenv = options.getenv or function() return nil end, clock = { now = function() return provider.NOW end,
-      sleep = function(seconds) sleeps[#sleeps + 1] = seconds end },
+    host = { kube = kube, http = http, settings = {}, getenv = options.getenv or function() return nil end,
+      clock = { now = function() return provider.NOW end,
+        sleep = function(seconds) sleeps[#sleeps + 1] = seconds end },
       metrics = { check = function(_, name, value) gauges[name] = value end } },
   }
 end
