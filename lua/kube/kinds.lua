@@ -15,6 +15,8 @@ local kinds = {
   { apiVersion = "keda.sh/v1alpha1", kind = "ScaledObject", plural = "scaledobjects" },
   { apiVersion = "serving.knative.dev/v1", kind = "Service", plural = "services" },
   { apiVersion = "serving.knative.dev/v1", kind = "Revision", plural = "revisions" },
+  { apiVersion = "metrics.keptn.sh/v1beta1", kind = "KeptnMetric", plural = "keptnmetrics" },
+  { apiVersion = "metrics.keptn.sh/v1beta1", kind = "Analysis", plural = "analyses" },
   { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService", plural = "virtualservices" },
   { apiVersion = "networking.istio.io/v1beta1", kind = "DestinationRule", plural = "destinationrules" },
   { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes" },
