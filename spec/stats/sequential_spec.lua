@@ -145,4 +145,13 @@ describe("stats.betting", function()
       near(1, 0.3 * math.exp(won.ln_e) + 0.7 * math.exp(lost.ln_e), 1e-12)
     end
   end)
+
+  it("never bets on a mean below the bound", function()
+    assert.equal(0.0, betting.step({ ln_e = 0.0, n = 50, sum = 5, squares = 2 }, 1, 0.3).ln_e)
+  end)
+
+  it("never loses more than half at once", function()
+    local state = { ln_e = 0, n = 1000, sum = 1000, squares = 0 }
+    assert.is_true(betting.step(state, 0, 0.1).ln_e >= math.log(0.5) - 1e-12)
+  end)
 end)
