@@ -3,7 +3,7 @@
 -- A schema is { name = rule }, a rule
 --   { type = "number" | "integer" | "string" | "boolean" | "duration" | "list" | "object",
 --     default?, required?, min?, max?, unit?, doc?,
---     one_of? (of a string), of? (the rule of a list's entries, counted by min and max), fields? (schema of an object) }
+--     one_of? (of a string), of? (the rule of a list's entries; min and max count them), fields? (an object's schema) }
 -- A duration is written `90s` or as seconds, and read as seconds; so are its bounds.
 
 local duration = require("util.duration")

@@ -17,7 +17,8 @@ local VALUES = { "nothing", NAN, INF, -INF, -1, 0, 1, 2, 3, 10, 100, 0.01, 0.05,
   { kind = "beta-binomial", v_opt = 1, alpha_opt = 0.9, g = 1, h = 1 } }
 
 -- Not for callers with data: a root's function is the caller's own, checks and boundary are called after the checks.
-local INNER = { check = true, root = true, boundary = true, ["gamma.log1p"] = true, ["gamma.correction"] = true }
+local INNER = { check = true, root = true, boundary = true, counters = true, ["gamma.log1p"] = true,
+  ["gamma.correction"] = true }
 
 local function arguments(draw)
   local out = { n = math.floor(draw() * 7) }
