@@ -2,18 +2,9 @@
 --
 -- Pure: the same observation always gives the same decision.
 
-local flagger = { name = "flagger", api = 1 }
+local ramp = require("util.ramp")
 
---- The weight after `weight`: one stepWeight more, or the first of stepWeights above it.
-local function next_weight(analysis, weight)
-  if analysis.step_weights then
-    for _, step in ipairs(analysis.step_weights) do
-      if step > weight then return math.min(step, 100) end
-    end
-    return analysis.max_weight
-  end
-  return math.min(100, weight + analysis.step_weight)
-end
+local flagger = { name = "flagger", api = 1, params = {} }
 
 local function shift(canary, extra)
   local decision = { action = "shift", routes = { primary = 100 - canary, canary = canary, mirrored = false } }
@@ -29,7 +20,7 @@ local function weighted(analysis, now)
     return { action = "shift", routes = { primary = 100, canary = 0, mirrored = true }, weight = 0,
       reason = "mirror before the first step" }
   end
-  local weight = next_weight(analysis, now.weight)
+  local weight = ramp.next(analysis, now.weight)
   return shift(weight, { weight = weight, reason = "checks passed" })
 end
 

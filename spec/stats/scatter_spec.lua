@@ -1,0 +1,33 @@
+local dispersion = require("stats.dispersion")
+local drift = require("stats.drift")
+local near = require("spec.support.near")
+
+describe("stats.dispersion", function()
+  it("is Pearson's chi-square by its degrees of freedom", function()
+    local ratio, freedom = dispersion.pearson({ { y = 1, n = 100 }, { y = 3, n = 100 }, { y = 0, n = 0 } })
+    near((1 + 1) / (2 * 0.98), ratio, 1e-12)
+    assert.equal(1, freedom)
+  end)
+
+  it("is large when failures come together", function()
+    assert.is_true(dispersion.pearson({ { y = 0, n = 100 }, { y = 0, n = 100 }, { y = 30, n = 100 } }) > 10)
+  end)
+
+  it("says 1 when nothing can be said", function()
+    assert.same({ 1.0, 0 }, { dispersion.pearson({ { y = 4, n = 9 } }) })
+    assert.same({ 1.0, 1 }, { dispersion.pearson({ { y = 0, n = 9 }, { y = 0, n = 9 } }) })
+  end)
+end)
+
+describe("stats.drift", function()
+  it("follows a mean", function()
+    assert.equal(4, drift.ewma(nil, 4, 0.25))
+    near(5, drift.ewma(4, 8, 0.25), 1e-12)
+  end)
+
+  it("sums what is above the target and its slack, and never below 0", function()
+    assert.equal(0, drift.cusum(nil, 10, 10, 0.5))
+    near(1.5, drift.cusum(0, 12, 10, 0.5), 1e-12)
+    assert.equal(0, drift.cusum(1, 5, 10, 0.5))
+  end)
+end)
