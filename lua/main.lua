@@ -107,7 +107,10 @@ function main.start(settings, options)
     host.metrics.forget(namespace, name)
     host.forget(namespace, name)
   end
-  options.metrics = function() return exported:render() end
+  options.metrics = function()
+    host.metrics.process(require("engine").stats())
+    return exported:render()
+  end
   return require("engine").start(options)
 end
 

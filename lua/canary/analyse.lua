@@ -72,6 +72,7 @@ function analyse.run(ctx)
   for _, item in ipairs(items(ctx, check.plan)) do
     local verdict = ask(ctx, item)
     results[#results + 1] = verdict
+    ctx.host.metrics.verdict(ctx.canary, verdict.name, verdict.verdict)
     if verdict.gauge then ctx.host.metrics.check(ctx.canary, verdict.name, verdict.gauge) end
     if verdict.verdict ~= "pass" then
       passed = false

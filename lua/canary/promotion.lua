@@ -22,7 +22,7 @@ function promotion.failed(ctx, message)
   if stop then return stop end
   notify.warning(ctx, ("Promotion of %s failed, primary not ready: %s"):format(ctx.target_label, message))
   alerts.send(ctx, "error", "Promotion failed, primary not ready: " .. message)
-  ctx.host.metrics.failed(ctx.canary)
+  ctx.host.metrics.failed(ctx.canary, status.run_seconds(ctx))
   return outcome.post_rollout(ctx) or {}
 end
 
@@ -126,7 +126,7 @@ function promotion.finalising(ctx)
   stop = status.enter(ctx, "Succeeded", {
     canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = outcome.pending(ctx) })
   if stop then return stop end
-  ctx.host.metrics.succeeded(ctx.canary)
+  ctx.host.metrics.succeeded(ctx.canary, status.run_seconds(ctx))
   alerts.send(ctx, "info", ctx.canary.skip_analysis and "Canary analysis was skipped, promotion finished."
     or "Canary analysis completed successfully, promotion finished.")
   local closing = ctx.canary.skip_analysis and "Promotion completed! Canary analysis was skipped for %s"

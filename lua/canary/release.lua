@@ -228,7 +228,7 @@ function release.rollback(ctx, severity, reason)
   end
   if reason then alerts.send(ctx, severity, reason) end
   notify.warning(ctx, ("Canary failed! Scaling down %s"):format(ctx.label), "Failed")
-  ctx.host.metrics.failed(ctx.canary)
+  ctx.host.metrics.failed(ctx.canary, status.run_seconds(ctx))
   return outcome.post_rollout(ctx) or { after = timing.drain_seconds(ctx) }
 end
 
