@@ -18,10 +18,8 @@ local flags = {
   { "kubeconfig-service-mesh", "text", "", "path to the kubeconfig of the cluster that holds the routes",
     idle = "routes are still written to the cluster of the Canary" },
   { "namespace", "text", "", "the one namespace where Canaries are looked for; empty means all" },
-  { "enable-leader-election", "boolean", false, "one of several replicas works",
-    idle = "there is no leader election yet, so run one replica only" },
-  { "leader-election-namespace", "text", "kube-system", "namespace of the Lease",
-    idle = "there is no leader election yet" },
+  { "enable-leader-election", "boolean", false, "one of several replicas works" },
+  { "leader-election-namespace", "text", "kube-system", "namespace of the Lease, where -namespace names none" },
 
   -- what a Canary does not say itself
   { "mesh-provider", "text", "istio", "router of a Canary that names none" },

@@ -162,8 +162,7 @@ describe("cli.flags", function()
   it("says of every flag without effect why it has none", function()
     assert.same({ "flag -threadiness has no effect: there are no workers, see -max-ticks" },
       warnings({ "-threadiness=7" }))
-    assert.same({ "flag -enable-leader-election has no effect: there is no leader election yet, "
-      .. "so run one replica only" }, warnings({ "-enable-leader-election" }))
+    assert.same({}, warnings({ "-enable-leader-election" }))
   end)
 
   it("takes and ignores the flags of klog", function()

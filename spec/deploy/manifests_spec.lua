@@ -65,7 +65,7 @@ describe("deploy/", function()
   it("grants what the engine does with the kinds it watches, and no more", function()
     local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/alertproviders/status"] = { "patch" },
       ["flagger.app/canaries/finalizers"] = { "update" }, ["external.metrics.k8s.io/*"] = { "get", "list" },
-      ["/events"] = { "create", "patch" } }
+      ["/events"] = { "create", "patch" }, ["coordination.k8s.io/leases"] = { "create", "get", "patch" } }
     for _, kind in ipairs(require("kube.kinds")) do
       local resource = group_of(kind.apiVersion) .. "/" .. kind.plural
       wanted[resource] = ONLY[resource] or { "create", "get", "list", "patch", "watch" }
