@@ -138,7 +138,7 @@ function provider.tick(template, secret, options)
     host = { kube = kube, http = http, settings = {}, getenv = options.getenv or function() return nil end,
       clock = { now = function() return provider.NOW end,
         sleep = function(seconds) sleeps[#sleeps + 1] = seconds end },
-      metrics = { check = function(_, name, value) gauges[name] = value end } },
+      metrics = { check = function(_, name, value) gauges[name] = value end, verdict = function() end } },
   }
 end
 
