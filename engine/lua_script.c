@@ -3,6 +3,7 @@
 #include "bind_job.h"
 #include "digest.h"
 #include "json_lua.h"
+#include "lua_script_list.h"
 #include "text.h"
 
 #include <ctype.h>
@@ -439,6 +440,7 @@ static int l_stats(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+  { "list",  script_list },
   { "run",   l_run },
   { "setup", l_setup },
   { "stats", l_stats },

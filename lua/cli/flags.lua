@@ -57,6 +57,13 @@ function readers.list(text)
   return out
 end
 
+--- Of a flag that is given several times: each is one item.
+function readers.texts(text)
+  local out = {}
+  for item in text:gmatch("[^\0]+") do out[#out + 1] = item end
+  return out
+end
+
 local function read(flag, text, source)
   local value, expected = readers[flag[2]](text, flag)
   if value ~= nil then return value end
@@ -92,7 +99,8 @@ local function given(args, names)
     if arg:sub(1, 1) ~= "-" or arg == "-" or arg == "--" then break end
     local flag, text, last = split(args, index, names)
     if not flag then return nil, text end
-    out[flag[1]], index = text, last + 1
+    local before = flag[2] == "texts" and out[flag[1]]
+    out[flag[1]], index = before and before .. "\0" .. text or text, last + 1
   end
   if args[index] then return nil, ("expected a flag, found %q"):format(args[index]) end
   return out

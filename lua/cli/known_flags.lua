@@ -1,7 +1,7 @@
 --- Every flag of `serin run`: Flagger's 1.44, those of the logger it links, and our own.
 --
 -- { name, type, default, help, env = , check = , idle = }
---   type    text, boolean, integer, list (of texts between commas), duration
+--   type    text, boolean, integer, list (of texts between commas), texts (one each time it is given), duration
 --   env     the environment variable that overrides the flag when it is not empty
 --   range   of integers: { lowest, highest }
 --   one_of  the values of a text; with `lenient`, another one is told of and passes
@@ -30,6 +30,13 @@ local flags = {
   { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations" },
   { "ingress-class", "text", "", "class of generated routes" },
   { "no-cross-namespace-refs", "boolean", false, "refuse references into other namespaces" },
+
+  -- scripts of one's own
+  { "scripts", "texts", "", "folder of scripts, see lua/scripts/README.md; may be given several times" },
+  { "allow-shadow", "texts", "", "a script that may take the place of the shipped one of its name, like routers/istio;"
+    .. " may be given several times" },
+  { "tenant-scripts", "boolean", false, "run scripts in ConfigMaps beside a Canary and in MetricTemplates of type lua" },
+  { "tenant-http-allow", "list", "", "hosts that those may ask, host or host:port" },
 
   -- messages
   { "event-webhook", "text", "", "where events are posted", env = "EVENT_WEBHOOK_URL" },

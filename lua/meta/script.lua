@@ -27,6 +27,12 @@ function script.run(source, entry, argument, options) end
 ---@since 1
 function script.setup(options) end
 
+--- What is in a folder: { { name =, folder = bool, size = bytes, changed = seconds since the epoch }... }, by name, at
+--- most 1000 entries; a symbolic link is what it leads to. For small local folders: the loop waits for it. Or nil,
+--- message, CODE.
+---@since 1
+function script.list(folder) end
+
 --- { queued =, running =, workers =, quarantined =, ended = (runs), killed = (workers) }.
 ---@since 1
 function script.stats() end

@@ -126,8 +126,8 @@ local function unusable(data)
   if result_type == "matrix" then return "query returned multiple values" end
 end
 
---- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
-function prometheus.parse(given)
+--- The list in an answer; or nil, message, CODE. Absent data is an empty list.
+local function result_of(given)
   local body, message, code = answer.object(given)
   if not body then return nil, message, code end
   if body.status == "error" then
@@ -135,12 +135,31 @@ function prometheus.parse(given)
       answer.cut(body.error or "no reason given"))
   end
   local data = body.data
-  if data == nil or data == json.null then return answer.none() end
+  if data == nil or data == json.null then return {} end
   local wrong = unusable(data)
   if wrong then return answer.bad("%s", wrong) end
   if not answer.is_object(data) then return answer.bad("data of the answer is not an object") end
-  local result
-  result, message, code = answer.list(data, "result")
+  return answer.list(data, "result")
+end
+
+--- Every element of an answer: { { labels = {}, value = number }... }, those without a number left out; or nil, message,
+--- CODE.
+function prometheus.vector(given)
+  local result, message, code = result_of(given)
+  if not result then return nil, message, code end
+  local out = json.array()
+  for _, element in ipairs(result) do
+    local number
+    number, message, code = sample(element)
+    if not number then return nil, message, code end
+    if number == number then out[#out + 1] = { labels = element.metric or {}, value = number } end
+  end
+  return out
+end
+
+--- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
+function prometheus.parse(given)
+  local result, message, code = result_of(given)
   if not result then return nil, message, code end
   return last(result)
 end

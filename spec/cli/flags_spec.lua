@@ -46,6 +46,11 @@ describe("cli.flags", function()
     it("reads " .. table.concat(form, " "), function() assert.equal(9, settings(form).port) end)
   end
 
+  it("collects a flag that may be given several times", function()
+    assert.same({ "/a", "/b,c" }, settings({ "-scripts=/a", "-scripts", "/b,c" }).scripts)
+    assert.same({}, settings({}).scripts)
+  end)
+
   it("takes the ends of a range", function()
     assert.equal(0, settings({ "-port=0" }).port)
     assert.equal(65535, settings({ "-port=65535" }).port)

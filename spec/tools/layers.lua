@@ -31,7 +31,8 @@ end
 local host = { "json", "yaml", "digest", "log", "clock", "kube", "http", "server", "engine", "script", "prom",
   "worker" }
 local pure = { "json", "digest", "util", "stats" }
-local canary = { "canary", "policies", "routers", "metrics", "alerts", "targets", "scalers", "util", "kube", "stats" }
+local canary = { "canary", "scripts", "policies", "routers", "metrics", "alerts", "targets", "scalers", "util",
+  "kube", "stats" }
 local may_require = {
   ["routers"] = { "routers", "routing", table.unpack(pure) },
   ["lua/routing"] = { "routing", table.unpack(pure) },
@@ -39,6 +40,8 @@ local may_require = {
   ["lua/metrics"] = { "metrics", table.unpack(pure) },
   ["lua/util"] = { "util", table.unpack(pure) },
   ["lua/stats"] = pure,
+  -- the host comes as a table; `script` and the rest are never required there
+  ["lua/scripts"] = { "scripts", "metrics", table.unpack(pure) },
   ["lua/canary"] = canary,
 }
 -- Whole folders that only some may require.

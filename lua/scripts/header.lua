@@ -1,0 +1,152 @@
+--- What a script says of itself, and whether that is well-formed.
+
+local grants = require("scripts.grants")
+local nearest = require("util.nearest")
+local params = require("util.params")
+
+local header = {}
+
+header.API = 1
+
+-- kind -> the folder of --scripts, and the functions that its contract asks for
+header.KINDS = {
+  policy = { folder = "policies", functions = { "decide" } },
+  check = { folder = "checks", functions = { "run" } },
+  router = { folder = "routers", functions = { "reads", "prepare", "routes", "shift", "restore" } },
+  notify = { folder = "notify", functions = { "render" } },
+  lib = { folder = "lib", functions = {} },
+}
+
+local COMMON = { name = true, kind = true, api = true, params = true, grants = true, doc = true }
+local OF_ROUTERS = { weighted = "boolean", mirrors = "mirrors", matches = "boolean", affinity = "boolean",
+  resolution = "resolution", aliases = "aliases" }
+
+local TYPES = { "number", "integer", "string", "boolean", "duration", "list", "object" }
+local RULE = { type = true, default = true, required = true, min = true, max = true, unit = true, doc = true,
+  one_of = true, of = true, fields = true }
+
+local function shown(value)
+  if value == nil then return "nothing" end
+  if type(value) == "table" then return "a table" end
+  return type(value) == "string" and ("%q"):format(value:sub(1, 64)) or tostring(value)
+end
+
+local function expected(field, what, found) return ("%s: expected %s, found %s"):format(field, what, shown(found)) end
+
+local function hinted(field, what, word, known)
+  local close = nearest.of(tostring(word), known)
+  return expected(field, what, word) .. (close and (" (did you mean %s?)"):format(close) or "")
+end
+
+local schema_problem
+
+local function rule_problem(path, rule)
+  if type(rule) ~= "table" or #rule > 0 then return expected(path, "a rule like { type = \"number\" }", rule) end
+  for name in pairs(rule) do
+    if not RULE[name] then return hinted(path, "a known field of a rule", name, RULE) end
+  end
+  local known = false
+  for _, word in ipairs(TYPES) do known = known or word == rule.type end
+  if not known then return hinted(path .. ".type", "one of " .. table.concat(TYPES, ", "), rule.type, TYPES) end
+  if rule.type == "list" then return rule_problem(path .. ".of", rule.of) end
+  if rule.type == "object" then return schema_problem(path .. ".fields", rule.fields or {}) end
+end
+
+function schema_problem(path, schema)
+  if type(schema) ~= "table" or #schema > 0 then return expected(path, "a table of rules", schema) end
+  for name, rule in pairs(schema) do
+    local bad = rule_problem(("%s.%s"):format(path, name), rule)
+    if bad then return bad end
+  end
+end
+
+--- The defaults obey the rules they stand in.
+local function defaults_problem(schema)
+  local loose = {}
+  for name, rule in pairs(schema) do
+    loose[name] = {}
+    for field, value in pairs(rule) do loose[name][field] = value end
+    loose[name].required = nil
+  end
+  local _, message = params.read(loose, {}, "params")
+  return message
+end
+
+local checks = {}
+
+function checks.boolean(field, value)
+  if type(value) ~= "boolean" then return expected(field, "true or false", value) end
+end
+
+function checks.mirrors(field, value)
+  if type(value) ~= "boolean" and value ~= "bluegreen" then
+    return expected(field, 'true, false or "bluegreen"', value)
+  end
+end
+
+function checks.resolution(field, value)
+  if not math.tointeger(value) or value < 1 or value > 100 then
+    return expected(field, "an integer from 1 to 100", value)
+  end
+end
+
+function checks.aliases(field, value)
+  if type(value) ~= "table" then return expected(field, "a list of names", value) end
+  for _, name in ipairs(value) do
+    if type(name) ~= "string" or name == "" then return expected(field, "a list of names", name) end
+  end
+end
+
+local function router_problem(fields)
+  for name, kind in pairs(OF_ROUTERS) do
+    if fields[name] == nil and name ~= "aliases" and name ~= "resolution" then
+      return expected(name, kind == "mirrors" and 'true, false or "bluegreen"' or "true or false", nil)
+    end
+    local bad = fields[name] ~= nil and checks[kind](name, fields[name])
+    if bad then return bad end
+  end
+end
+
+local function functions_problem(kind, functions)
+  local have = {}
+  for _, name in ipairs(functions) do have[name] = true end
+  for _, name in ipairs(header.KINDS[kind].functions) do
+    if not have[name] then
+      local close = nearest.of(name, have)
+      return ("%s: expected a function, found none%s"):format(name,
+        close and (" (found %s, did you mean %s?)"):format(close, name) or "")
+    end
+  end
+end
+
+local function fields_problem(kind, fields)
+  for name in pairs(fields) do
+    if not COMMON[name] and not (kind == "router" and OF_ROUTERS[name]) then
+      return hinted("header", "a known field", name, COMMON)
+    end
+  end
+end
+
+--- nil, or what is wrong: the field, what is expected and what was found.
+--- @param found table  what the worker says: { fields =, functions = } or { found = type }
+--- @param kind string  of the folder the script is in
+--- @param name string? of its file
+function header.problem(found, kind, name)
+  if not found.fields then return expected("script", "a table with name, api and functions", found.found) end
+  local fields = found.fields
+  if kind == "lib" then return nil end
+  if type(fields.name) ~= "string" then return expected("name", "a text", fields.name) end
+  if name and fields.name ~= name then return expected("name", ("%q, as its file is called"):format(name), fields.name) end
+  if fields.api ~= header.API then return expected("api", tostring(header.API), fields.api) end
+  if fields.kind ~= nil and fields.kind ~= kind then
+    return expected("kind", ("%q, as its folder says"):format(kind), fields.kind)
+  end
+  local bad = fields_problem(kind, fields) or functions_problem(kind, found.functions)
+    or schema_problem("params", fields.params or {}) or defaults_problem(fields.params or {})
+    or kind == "router" and router_problem(fields)
+  if bad then return bad end
+  local _, message = grants.read(fields.grants)
+  return message
+end
+
+return header

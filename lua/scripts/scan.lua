@@ -1,0 +1,68 @@
+--- What a Lua source requires: the literal names behind `require`, comments and texts left out.
+
+local scan = {}
+
+--- The end of what begins at `at` with a long bracket, or nil.
+local function long_end(source, at)
+  local level = source:match("^%[(=*)%[", at)
+  if not level then return nil end
+  local _, stop = source:find("]" .. level .. "]", at, true)
+  return stop or #source
+end
+
+--- The end of a quoted text, and the text where it has no escapes.
+local function quoted_end(source, at)
+  local quote, from = source:sub(at, at), at + 1
+  while from <= #source do
+    local char = source:sub(from, from)
+    if char == "\\" then
+      from = from + 1
+    elseif char == quote or char == "\n" then
+      break
+    end
+    from = from + 1
+  end
+  local text = source:sub(at + 1, from - 1)
+  return from, not text:find("\\", 1, true) and text or nil
+end
+
+--- The next token at `at`: its kind ("name", "text", "space", "other"), its text, its end.
+local function token(source, at)
+  local _, stop = source:find("^%s+", at)
+  if stop then return "space", nil, stop end
+  if source:sub(at, at + 1) == "--" then
+    stop = long_end(source, at + 2) or (source:find("\n", at, true) or #source + 1) - 1
+    return "space", nil, stop
+  end
+  stop = long_end(source, at)
+  if stop then return "text", nil, stop end
+  if source:find("^[\"']", at) then
+    local last, text = quoted_end(source, at)
+    return "text", text, last
+  end
+  local name
+  name, stop = source:match("^([%a_][%w_]*)()", at)
+  if name then return "name", name, stop - 1 end
+  return "other", source:sub(at, at), at
+end
+
+--- The names, each once, in the order in which they stand.
+function scan.requires(source)
+  local out, seen = {}, {}
+  local at, before, field = 1, nil, nil -- before: the token before is `require`, or its bracket
+  while at <= #source do
+    local kind, text, stop = token(source, at)
+    if kind == "text" and before and text and not seen[text] then
+      seen[text] = true
+      out[#out + 1] = text
+    end
+    if kind ~= "space" then
+      before = kind == "name" and text == "require" and not field or (before and kind == "other" and text == "(") or nil
+      field = kind == "other" and (text == "." or text == ":")
+    end
+    at = stop + 1
+  end
+  return out
+end
+
+return scan
