@@ -73,6 +73,7 @@ function main.host(settings, exported)
     http = require("http"),
     clock = clock,
     log = require("log"),
+    script = require("script"),
     metrics = require("canary.gauges").new(exported),
     settings = settings,
     random = digest.random,
@@ -114,6 +115,34 @@ local function elect(lead)
   end)
 end
 
+local LOOK = 2       -- seconds between two looks at the folders of scripts
+local LONGEST = 120  -- seconds after which a look that has not ended is given up
+
+--- The operator's scripts; nil without -scripts.
+local function library_of(settings, host)
+  if #settings.scripts == 0 then return nil end
+  local names = {}
+  for _, name in ipairs(settings.allow_shadow) do names[#names + 1] = name end
+  return require("scripts.library").new({ host = host, folders = settings.scripts, allow_shadow = names,
+    told = host.metrics.script })
+end
+
+--- Loads the scripts, and again when they change. A look that takes long is not overtaken by the next one.
+local function follow(library)
+  local engine, clock = require("engine"), require("clock")
+  local since
+  local function look()
+    if since and clock.monotonic() < since + LONGEST then return end
+    since = clock.monotonic()
+    engine.spawn(function()
+      library:load()
+      since = nil
+    end)
+  end
+  look()
+  clock.every(LOOK, look)
+end
+
 --- Starts the engine on a cluster. Returns true, or nil, message, CODE.
 --- @param settings table  the parsed flags
 --- @param options table   what engine.start takes beside the callbacks
@@ -127,7 +156,9 @@ function main.start(settings, options)
   require("kube").kinds(require("kube.kinds"))
   options.canary = { apiVersion = "flagger.app/v1beta1", kind = "Canary" }
   local lead = settings.enable_leader_election and main.leader(settings)
+  host.library = library_of(settings, host)
   options.tick = function(namespace, name)
+    if host.library and not host.library.loaded then return LOOK end
     if lead and not lead:held() then return require("kube.leader").retry end
     host.metrics.seen(namespace, name)
     return tick.run(host, namespace, name)
@@ -142,6 +173,7 @@ function main.start(settings, options)
   end
   local ok, message, code = require("engine").start(options)
   if ok and lead then elect(lead) end
+  if ok and host.library then follow(host.library) end
   return ok, message, code
 end
 

@@ -100,7 +100,7 @@ local function evidence(ctx, checks)
     out[#out + 1] = {
       name = item.name, verdict = item.verdict, rule = item.rule,
       value = item.value ~= nil and tostring(item.value):sub(1, 256) or nil,
-      query = item.query and item.query:sub(1, 1024), at = rfc3339.format(ctx.now),
+      query = item.query and item.query:sub(1, 1024), n = item.n, script = item.script, at = rfc3339.format(ctx.now),
     }
   end
   return out

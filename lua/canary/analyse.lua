@@ -4,6 +4,7 @@ local ambient = require("canary.ambient")
 local check = require("metrics.check")
 local gates = require("canary.gates")
 local notify = require("canary.notify")
+local scripted = require("canary.scripted")
 
 local analyse = {}
 
@@ -45,6 +46,7 @@ end
 
 --- Asks until there is a result; how often is bounded in metrics/dialogue.lua.
 local function ask(ctx, item)
+  if item.kind == "script" then return scripted.verdict(ctx, item) end
   if not item.request then return item.judge() end
   local result
   local request = item.request

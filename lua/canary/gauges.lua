@@ -119,6 +119,12 @@ function gauges.new(exported)
     ended(canary, false, seconds)
   end
 
+  --- A custom script has a version that is refused, or has none any more.
+  function out.script(label, problem)
+    if problem then exported:set("serin_script_refused", { script = label }, 1)
+    else exported:remove({ script = label }) end
+  end
+
   local COUNTED = { ticks = "serin_ticks_total", tick_errors = "serin_tick_errors_total",
     requests = "serin_api_requests_total", request_errors = "serin_api_errors_total" }
   local MEASURED = { due_late = "serin_tick_lateness_seconds", cache_objects = "serin_cache_objects",

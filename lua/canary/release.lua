@@ -66,6 +66,7 @@ end
 local function run_fields(ctx)
   return {
     canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null, paused = json.null,
+    scripts = ctx.status.scripts and json.null or nil,
     lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
     runStartedAt = rfc3339.format(ctx.now),
   }

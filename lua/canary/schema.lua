@@ -122,6 +122,21 @@ local function number(value)
   return type(value) == "number" and value == value and value ~= math.huge and value ~= -math.huge
 end
 
+--- A script is named, or is a key of a ConfigMap beside the Canary.
+local function check_script(path, script)
+  if not kinds.object[2](script) then return problem(path, "an object", script) end
+  local ref = script.scriptRef
+  if ref == nil and not kinds.text[2](script.name) then return problem(path .. ".name", "a text", script.name) end
+  if ref ~= nil and script.name ~= nil then return problem(path, "one of name and scriptRef", "both") end
+  if ref ~= nil and not kinds.object[2](ref) then return problem(path .. ".scriptRef", "an object", ref) end
+  for _, field in ipairs(ref and { "name", "key" } or {}) do
+    if not kinds.text[2](ref[field]) then return problem(path .. ".scriptRef." .. field, "a text", ref[field]) end
+  end
+  if script.params ~= nil and not kinds.object[2](script.params) then
+    return problem(path .. ".params", "an object", script.params)
+  end
+end
+
 local function check_metric(index, metric)
   local path = ("spec.analysis.metrics[%d]"):format(index - 1)
   if type(metric) ~= "table" or #metric > 0 then return problem(path, "an object", metric) end
@@ -129,6 +144,8 @@ local function check_metric(index, metric)
   if metric.interval ~= nil and not kinds.duration[2](metric.interval) then
     return problem(path .. ".interval", kinds.duration[1], metric.interval)
   end
+  local bad = metric.script ~= nil and check_script(path .. ".script", metric.script)
+  if bad then return bad end
   if metric.threshold ~= nil and not number(metric.threshold) then
     return problem(path .. ".threshold", "a number", metric.threshold)
   end

@@ -16,6 +16,7 @@ local outcome = require("canary.outcome")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rivals = require("canary.rivals")
+local scripted = require("canary.scripted")
 local status = require("canary.status")
 local view = require("canary.view")
 
@@ -41,6 +42,7 @@ tick.steps = {
   finalise.run,
   read,
   confined.check,
+  scripted.check,
   rivals.check,
   suspended,
   initialise.begin,
@@ -73,6 +75,7 @@ tick.steps = {
   promotion.skip,
   promotion.promoting,
   promotion.finalising,
+  scripted.pin,
   advance.together,
   advance.promote_now,
   advance.rollback_hooks,

@@ -23,6 +23,7 @@ return {
   { "serin_api_errors_total", "counter", "Requests to the API server that failed." },
   { "serin_cache_objects", "gauge", "Objects in the caches." },
   { "serin_cache_bytes", "gauge", "Bytes of objects in the caches." },
+  { "serin_script_refused", "gauge", "Custom scripts whose newest version is refused." },
   { "serin_promotions_total", "counter", "Revisions that were promoted." },
   { "serin_rollbacks_total", "counter", "Revisions that were rolled back." },
 }

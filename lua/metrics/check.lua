@@ -123,6 +123,18 @@ local function item_of(base, kind, index, metric)
   return setmetatable(it, { __index = base })
 end
 
+--- An item that a script judges (canary/scripted.lua): the one an entry names, or the text of a MetricTemplate.
+local function script_item(it)
+  local found = it.ref and resolve.script(it.ref, it.templates, it.secrets)
+  if not found and it.metric.script == nil then return nil end
+  return { name = it.metric.name, kind = "script", path = path_of(it.index), metric = it.metric, template = found,
+    interval = set_interval(it) and it.seconds or nil, judge_number = function(number)
+      local ready, message = prepare(it)
+      if not ready then return judge.failed(it, message) end
+      return judge.value(it, number or 0 / 0)
+    end }
+end
+
 local function usable_query(metric)
   return type(metric.query) == "string" and metric.query ~= ""
 end
@@ -141,7 +153,10 @@ function check.plan(canary, settings, templates, now, secrets, ambient)
   end
   for index, metric in ipairs(canary.analysis.metrics) do
     local it = item_of(base, "template", index, metric)
-    if it.ref then
+    local script = script_item(it)
+    if script then
+      out[#out + 1] = script
+    elseif it.ref then
       out[#out + 1] = template_item(it)
     elseif not BUILTIN[metric.name] and not usable_query(metric) then
       out[#out + 1] = decided(it, judge.nothing_usable(it))
@@ -178,6 +193,7 @@ end
 local function online_template(it)
   local label = ("metric template %s.%s "):format(it.ref.name, it.ref.namespace)
   local found, message = set_interval(it)
+  if found and resolve.script(it.ref, it.templates, it.secrets) then return nil end
   if found then found, message = resolve.template(it.ref, it.templates, it.secrets) end
   if not found then
     return { name = it.metric.name, kind = it.kind, judge = function() return label .. message end }

@@ -142,8 +142,8 @@ local function result_of(given)
   return answer.list(data, "result")
 end
 
---- Every element of an answer: { { labels = {}, value = number }... }, those without a number left out; or nil, message,
---- CODE.
+--- Every element of an answer: { { labels = {}, value = number }... }, those without a number left out; or nil,
+--- message, CODE.
 function prometheus.vector(given)
   local result, message, code = result_of(given)
   if not result then return nil, message, code end

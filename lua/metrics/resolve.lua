@@ -104,6 +104,16 @@ local function secret_of(object, ref, secrets)
   return out
 end
 
+--- A template whose query is a script: { object, ref, secret, problem? }, or nil when it is none.
+function resolve.script(ref, templates, secrets)
+  local object = templates[key_of(ref)]
+  local provider = type(object) == "table" and type(object.spec) == "table" and object.spec.provider
+  if type(provider) ~= "table" or provider.type ~= "lua" then return nil end
+  local secret, message = secret_of(object, ref, secrets)
+  if type(object.spec.query) ~= "string" then message = "spec.query: expected a script, found none" end
+  return { object = object, ref = ref, secret = secret, problem = message }
+end
+
 --- The template, its provider's module and its secret: { object, provider, secret, type }; or nil and what is wrong.
 --- @param ref table        what resolve.ref gave
 --- @param templates table  "namespace/name" -> object, or a text that says why there is none

@@ -56,7 +56,7 @@ local function load_module(name, env)
 end
 
 local function required(name)
-  if name == "json" then return json end
+  if name == "json" then return _G.json end
   local module = sources[name]
   if not module then
     error(("require: expected one of %s, found %s%s"):format(table.concat(keys(sources), ", "), tostring(name),

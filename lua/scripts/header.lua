@@ -136,7 +136,9 @@ function header.problem(found, kind, name)
   local fields = found.fields
   if kind == "lib" then return nil end
   if type(fields.name) ~= "string" then return expected("name", "a text", fields.name) end
-  if name and fields.name ~= name then return expected("name", ("%q, as its file is called"):format(name), fields.name) end
+  if name and fields.name ~= name then
+    return expected("name", ("%q, as its file is called"):format(name), fields.name)
+  end
   if fields.api ~= header.API then return expected("api", tostring(header.API), fields.api) end
   if fields.kind ~= nil and fields.kind ~= kind then
     return expected("kind", ("%q, as its folder says"):format(kind), fields.kind)

@@ -22,6 +22,7 @@ local library_mt = { __index = library_methods }
 
 -- kind -> folder of the shipped ones
 local SHIPPED = { policy = "policies", router = "routers", notify = "alerts" }
+local PASSING = { REFUSED = true, TIMEOUT = true, CRASH = true, QUARANTINED = true } -- tried again then
 local REHASH = 30 -- looks after which the files are read although nothing seems to have changed
 
 --- options: { host = { script, log, http, kube, clock }, folders, allow_shadow, told = function(label, message or nil)
@@ -77,7 +78,7 @@ local function try(self, file)
   if made and self.tried[file.module] == made.sha256 then return end
   local script, code
   if made then script, message, code = tested(self, file, made) end
-  self.tried[file.module] = code ~= "REFUSED" and made and made.sha256 or nil
+  self.tried[file.module] = not PASSING[code] and made and made.sha256 or nil
   tell(self, file.label, not script and message or nil)
   if not script then return end
   local before = self.good[file.module]
