@@ -61,7 +61,8 @@ end
 
 local function restore_routes(ctx)
   if not ctx.router or not ctx.seen then return nil end
-  local patches = ctx.router.restore(ctx.canary, ctx.seen)
+  local patches, message = ctx.router.restore(ctx.canary, ctx.seen)
+  if message then notify.warning(ctx, message) end
   return act.apply(ctx, patches or {})
 end
 

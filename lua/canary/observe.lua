@@ -4,6 +4,7 @@
 
 local act = require("canary.act")
 local cluster = require("canary.cluster")
+local custom_router = require("canary.custom_router")
 local notify = require("canary.notify")
 local phase = require("canary.phase")
 local registry = require("canary.registry")
@@ -102,7 +103,10 @@ end
 --- The router of the provider, and whether it can do what the spec asks.
 function observe.router(ctx)
   local message
-  ctx.router, message = registry.router(ctx.canary.provider)
+  ctx.router, message = custom_router.of(ctx)
+  if not ctx.router and not message then
+    ctx.router, message = registry.router(ctx.canary.provider, custom_router.names(ctx))
+  end
   if not ctx.router then return problem("UnknownProvider", "spec.provider: %s", message) end
   local canary, router = ctx.canary, ctx.router
   if not router.weighted and not router.matches then
@@ -124,7 +128,9 @@ end
 --- Fills `ctx.seen` with the objects the router asks for.
 function observe.read_route(ctx)
   ctx.seen = {}
-  for key, ref in pairs(ctx.router.reads(ctx.canary)) do
+  local refs, message = ctx.router.reads(ctx.canary)
+  if not refs then return problem("Route", "%s", message) end
+  for key, ref in pairs(refs) do
     local object, stop = cluster.get(ctx, ref.apiVersion, ref.kind, ref.name, ref.namespace)
     if stop then return stop end
     if not object and not ref.optional then

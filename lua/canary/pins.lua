@@ -46,6 +46,9 @@ function pins.get(ctx, label, newest)
   return script
 end
 
+--- True when this run has pinned a script under the label.
+function pins.has(ctx, label) return running(ctx) and of_run(ctx)[label] ~= nil end
+
 local function list_of(ctx)
   local out = json.array()
   for label, script in pairs(of_run(ctx)) do out[#out + 1] = { name = label, sha256 = script.sha256 } end

@@ -57,10 +57,12 @@ local function known_providers()
 end
 
 --- The router for a value of spec.provider, or nil and a sentence with the nearest known name.
-function registry.router(provider)
+--- @param also table?  further names that would do
+function registry.router(provider, also)
   local router = files.find("routers", provider)
   if router then return router end
   local known = known_providers()
+  for _, name in ipairs(also or {}) do known[name] = true end
   local close = nearest.of(provider, known)
   return nil, ("expected one of %s, found %s%s"):format(names(known), provider,
     close and (" (did you mean %s?)"):format(close) or "")

@@ -156,16 +156,32 @@ local function serves(script, kind, name)
   return false
 end
 
+--- True when there is a file for the name, good or not.
+function library_methods:knows(kind, name)
+  for _, script in pairs(self.good) do
+    if serves(script, kind, name) then return true end
+  end
+  return self.broken[("%s/%s.lua"):format(header.KINDS[kind].folder, name)] ~= nil
+end
+
+--- The names of a kind, sorted.
+function library_methods:names(kind)
+  local out = {}
+  for _, script in pairs(self.good) do
+    if script.kind == kind then out[#out + 1] = script.name end
+  end
+  table.sort(out)
+  return out
+end
+
 --- The script of a name, and what is wrong with its newest version, if that is another one; or nil and a message.
 function library_methods:find(kind, name)
   local label = ("%s/%s.lua"):format(header.KINDS[kind].folder, name)
-  local names = {}
   for _, script in pairs(self.good) do
     if serves(script, kind, name) then return script, self.broken[script.label] end
-    if script.kind == kind then names[#names + 1] = script.name end
   end
   if self.broken[label] then return nil, self.broken[label] end
-  table.sort(names)
+  local names = self:names(kind)
   local close = nearest.of(name, names)
   return nil, ("expected the name of a %s script%s, found %s%s"):format(kind,
     #names > 0 and ", one of " .. table.concat(names, ", ") or "", name,
