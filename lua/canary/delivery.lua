@@ -1,5 +1,6 @@
 --- Brings one alert to one receiver, and shows on an AlertProvider whether it works.
 
+local custom = require("canary.custom_alert")
 local json = require("json")
 local registry = require("util.registry")
 local retry = require("canary.retry")
@@ -43,8 +44,12 @@ end
 --- Sends one alert. Waits. True, or nil, why not, and what the receiver said to it. No address is in these, for some of
 --- them are secret; what a receiver said is for the log, not for the AlertProvider, whose writer chose the address.
 function delivery.send(host, alert, to)
-  local provider = registry.find("alerts", to.type)
-  local request, message = request_of(provider, alert, to)
+  local provider, message, request
+  if to.type == "lua" then provider, message = custom.provider(host, to) else
+    provider, message = registry.find("alerts", to.type)
+  end
+  if not provider then return nil, message end
+  request, message = request_of(provider, alert, to)
   if not request then return nil, message end
   local answer, failure = ask(host, request)
   if not answer then return nil, "sending notification failed: " .. failure end

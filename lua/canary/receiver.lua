@@ -1,11 +1,13 @@
 --- Where alerts go: an AlertProvider with its Secret, or the chat that the flags name.
 --
--- { name, provider?, type, address, token?, ca?, proxy?, channel?, username? }; `provider` is the AlertProvider.
+-- { name, provider?, type, address, token?, ca?, proxy?, channel?, username?, script? }; `provider` is the
+-- AlertProvider.
 -- `secretRef.name` names a Secret beside the AlertProvider. Its keys:
 --   address   the URL, instead of spec.address
 --   token     sent as `Bearer <token>` to chats that know tokens
 --   ca.crt    PEM; whom to trust instead of the system's authorities
 
+local custom = require("canary.custom_alert")
 local digest = require("digest")
 local registry = require("util.registry")
 local words = require("util.text")
@@ -78,7 +80,9 @@ local function secret_of(host, namespace, name)
 end
 
 local function check(to, from)
-  if not registry.find("alerts", to.type) then
+  local wrong = to.type == "lua" and custom.problem(to.script)
+  if wrong then return wrong end
+  if to.type ~= "lua" and not registry.find("alerts", to.type) then
     return ("spec.type: expected the name of a chat, like slack, found %s"):format(shown(to.type))
   end
   if not is_url(to.address) then
@@ -98,6 +102,7 @@ end
 local function read(host, provider, to)
   local spec = type(provider.spec) == "table" and provider.spec or {}
   to.type, to.address, to.proxy = filled(spec.type) or "", spec.address, filled(spec.proxy)
+  to.script = spec.script
   to.channel, to.username = filled(spec.channel), filled(spec.username)
   if spec.secretRef == nil then return check(to) end
   local name = type(spec.secretRef) == "table" and filled(spec.secretRef.name)

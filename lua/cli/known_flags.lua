@@ -35,7 +35,7 @@ local flags = {
   { "scripts", "texts", "", "folder of scripts, see lua/scripts/README.md; may be given several times" },
   { "allow-shadow", "texts", "", "a script that may take the place of a shipped one of its name, like routers/x"
     .. "; may be given several times" },
-  { "tenant-scripts", "boolean", false, "run scripts in ConfigMaps beside a Canary and in MetricTemplates of type lua" },
+  { "tenant-scripts", "boolean", false, "run scripts in ConfigMaps beside a Canary, and MetricTemplates of type lua" },
   { "tenant-http-allow", "list", "", "hosts that those may ask, host or host:port" },
 
   -- messages
