@@ -127,8 +127,9 @@ end
 local function script_item(it)
   local found = it.ref and resolve.script(it.ref, it.templates, it.secrets)
   if not found and it.metric.script == nil then return nil end
-  return { name = it.metric.name, kind = "script", path = path_of(it.index), metric = it.metric, template = found,
-    interval = set_interval(it) and it.seconds or nil, judge_number = function(number)
+  return { name = it.metric.name, kind = "script", index = it.index, path = path_of(it.index),
+    metric = it.metric, template = found, interval = set_interval(it) and it.seconds or nil,
+    judge_number = function(number)
       local ready, message = prepare(it)
       if not ready then return judge.failed(it, message) end
       return judge.value(it, number or 0 / 0)
