@@ -96,7 +96,7 @@ static enum status start_server(struct run *run, int port, struct reason *why)
 {
   struct reason cause = { .code = OK };
   if (port < 0) return OK;
-  run->server = server_new(&run->engine->loop, "0.0.0.0", port, health_on_request, run, &cause);
+  run->server = server_new(&run->engine->loop, "0.0.0.0", port, NULL, health_on_request, run, &cause);
   if (run->server) return OK;
   return reason_set(why, cause.code ? cause.code : UNREACHABLE,
     "cannot listen on port %d for health and metrics: %s", port, cause.text);

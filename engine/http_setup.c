@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -136,9 +137,11 @@ static CURLcode set_tls(CURL *easy, const struct http_tls *tls)
   CURLcode code = CURLE_OK;
   SET(CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
   SET(CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
-  /* Named authorities are trusted instead of the system's, not besides them. */
-  if (tls->ca_pem || tls->ca_file) SET(CURLOPT_CAPATH, NULL);
-  if (tls->ca_file) SET(CURLOPT_CAINFO, tls->ca_file);
+  /* Named authorities are trusted instead of the system's, not besides them. As for other programs, a
+   * file in the environment stands for the system's. */
+  const char *bundle = tls->ca_file ? tls->ca_file : tls->ca_pem ? NULL : getenv("SSL_CERT_FILE");
+  if (tls->ca_pem || (bundle && *bundle)) SET(CURLOPT_CAPATH, NULL);
+  if (bundle && *bundle) SET(CURLOPT_CAINFO, bundle);
   if (tls->ca_pem && !code) code = set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca_pem);
   if (tls->cert_pem && !code) code = set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->cert_pem);
   if (tls->cert_pem && tls->key_pem && !code) code = set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key_pem);

@@ -44,6 +44,27 @@ json_t *json_read(const char *text, size_t len, struct reason *why)
   return NULL;
 }
 
+/* At least as many as there are: every value but the first follows one of these. */
+static size_t most_values(const char *text, size_t len)
+{
+  size_t n = 1;
+  bool quoted = false;
+  for (size_t i = 0; i < len; i++) {
+    if (quoted && text[i] == '\\') i++;
+    else if (text[i] == '"') quoted = !quoted;
+    else if (!quoted && text[i] && strchr("[{,:", text[i])) n++;
+  }
+  return n;
+}
+
+json_t *json_read_within(const char *text, size_t len, struct json_limits most, struct reason *why)
+{
+  if (len <= most.bytes && most_values(text, len) <= most.values) return json_read(text, len, why);
+  reason_set(why, TOO_LARGE, "JSON of %zu bytes, at most %zu bytes and %zu values are read", len,
+    most.bytes, most.values);
+  return NULL;
+}
+
 /* A short text that reads back as the same number, always with the look of a float. */
 static enum status write_real(double number, struct buf *out, struct reason *why)
 {

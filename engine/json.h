@@ -16,6 +16,13 @@
 /* NULL with `why` (INVALID with line and column, or TOO_LARGE) when the text is not acceptable. */
 json_t *json_read(const char *text, size_t len, struct reason *why);
 
+struct json_limits {
+  size_t values, bytes;
+};
+
+/* The same for less: `values` bounds how many values and keys the text may hold. */
+json_t *json_read_within(const char *text, size_t len, struct json_limits most, struct reason *why);
+
 /* Appends compact text with keys in the order they have. */
 enum status must_check json_write(const json_t *value, struct buf *out, struct reason *why);
 

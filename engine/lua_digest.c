@@ -73,6 +73,19 @@ static int l_unbase64(lua_State *L)
   return 1;
 }
 
+static int l_rs256(lua_State *L)
+{
+  size_t pem_len, len, n;
+  unsigned char sum[DIGEST_RSA_MAX_BYTES];
+  const char *pem = check_bytes(L, 1, &pem_len), *bytes = check_bytes(L, 2, &len);
+  enum status status = digest_rs256(pem, pem_len, bytes, len, sum, &n);
+  if (status == NO_MEMORY) return lacks(L, status);
+  if (status == TOO_LARGE) return bind_failf(L, status, "key or text is too long to sign");
+  if (status) return bind_failf(L, status, "expected an RSA private key of 2048 to 4096 bits in PEM");
+  lua_pushlstring(L, (const char *)sum, n);
+  return 1;
+}
+
 static int l_random(lua_State *L)
 {
   unsigned char bytes[MAX_RANDOM];
@@ -87,6 +100,7 @@ static int l_random(lua_State *L)
 static const luaL_Reg functions[] = {
   { "sha256",      l_sha256 },
   { "hmac_sha256", l_hmac_sha256 },
+  { "rs256",       l_rs256 },
   { "hex",         l_hex },
   { "base64",      l_base64 },
   { "unbase64",    l_unbase64 },

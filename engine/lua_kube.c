@@ -2,6 +2,7 @@
 
 #include "lua_json.h"
 #include "lua_kube_op.h"
+#include "lua_kube_read.h"
 
 #include <string.h>
 
@@ -243,6 +244,7 @@ static const luaL_Reg functions[] = {
   { "kinds",  l_kinds },
   { "get",    l_get },
   { "list",   l_list },
+  { "read",   l_kube_read },
   { "create", l_create },
   { "patch",  l_patch },
   { "delete", l_delete },

@@ -334,12 +334,15 @@ static int l_listen(lua_State *L)
   const char *address = bind_text(L, 1, "address", "127.0.0.1");
   lua_Integer port = bind_integer(L, 1, "port", 0);
   luaL_argcheck(L, port >= 0 && port <= 65535, 1, "field 'port': out of range");
+  struct server_tls tls = { .cert = bind_text(L, 1, "cert", NULL), .key = bind_text(L, 1, "key", NULL) };
+  luaL_argcheck(L, !tls.cert == !tls.key, 1, "fields 'cert' and 'key': expected both or none");
   struct listener **box = bind_new(L, LISTENER, sizeof(struct listener *));
   int handler = bind_slot(L, 1, "handler");
   luaL_argcheck(L, handler != LUA_NOREF, 1, "field 'handler': function expected");
   struct listener *listener = calloc(1, sizeof *listener);
   if (!listener) return luaL_error(L, "not enough memory");
-  listener->server = server_new(&engine->loop, address, (int)port, on_request, listener, &why);
+  listener->server = server_new(&engine->loop, address, (int)port, tls.cert ? &tls : NULL, on_request,
+    listener, &why);
   if (!listener->server) {
     free(listener);
     luaL_unref(L, LUA_REGISTRYINDEX, handler);

@@ -1,7 +1,10 @@
 #include "lua_test.h"
 
 #include "bind_job.h"
+#include "lua_script.h"
 
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #define BURST_NS (10u * 1000000000ull)
@@ -141,7 +144,42 @@ static int l_waits(lua_State *L)
   return 1;
 }
 
+/* T.workers(mode): what the workers are that start after the next script.setup: "" as in serin, with
+ * the table `attack` for scripts; "unconfined" as if the kernel had no filter; "untimed" without the
+ * timer by which a worker ends itself. T.worker_pids(): of those that run. */
+static int l_workers(lua_State *L)
+{
+  static const char *const modes[] = { "", "unconfined", "untimed", NULL };
+  lua_script_mode(L, modes[luaL_checkoption(L, 1, "", modes)]);
+  return 0;
+}
+
+static int l_worker_pids(lua_State *L)
+{
+  int pids[POOL_WORKERS_MAX];
+  const struct pool *pool = lua_script_pool(L);
+  size_t n = pool ? pool_pids(pool, pids, POOL_WORKERS_MAX) : 0;
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 0; i < n; i++) {
+    lua_pushinteger(L, pids[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* T.kill(pid): as the kernel would when memory is short. */
+static int l_kill(lua_State *L)
+{
+  lua_Integer pid = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, pid > 1 && pid <= INT_MAX, 1, "out of range");
+  lua_pushboolean(L, !uv_kill((int)pid, SIGKILL));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
+  { "kill",    l_kill },
+  { "workers", l_workers },
+  { "worker_pids", l_worker_pids },
   { "run",     l_run },
   { "spin",    l_spin },
   { "handles", l_handles },

@@ -3,6 +3,7 @@
 #include "engine.h"
 #include "lua_log.h"
 #include "modules.h"
+#include "worker.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -169,6 +170,8 @@ static int run(lua_State *L, struct host *host)
 int main(int argc, char **argv)
 {
   struct host host = { .argc = argc, .argv = argv, .log = { .level = LOG_INFO, .fd = 2 } };
+  const struct worker_options worker = { .library = NULL };
+  if (argc == 2 && !strcmp(argv[1], WORKER_COMMAND)) return worker_main(&worker);
   signal(SIGPIPE, SIG_IGN);
   if (!find_tree(host.tree)) {
     fprintf(stderr,

@@ -7,6 +7,7 @@
 #include "lua_json.h"
 #include "lua_kube.h"
 #include "lua_log.h"
+#include "lua_script.h"
 #include "lua_server.h"
 #include "lua_yaml.h"
 
@@ -32,6 +33,7 @@ static const luaL_Reg modules[] = {
   { "json",   luaopen_host_json },
   { "kube",   luaopen_host_kube },
   { "log",    luaopen_host_log },
+  { "script", luaopen_host_script },
   { "server", luaopen_host_server },
   { "yaml",   luaopen_host_yaml },
   { NULL, NULL },

@@ -19,6 +19,11 @@ const char *status_name(enum status code)
   case BAD_ANSWER: return "BAD_ANSWER";
   case CANCELLED: return "CANCELLED";
   case NO_MEMORY: return "NO_MEMORY";
+  case SCRIPT: return "SCRIPT";
+  case MEMORY: return "MEMORY";
+  case CRASH: return "CRASH";
+  case QUARANTINED: return "QUARANTINED";
+  case REFUSED: return "REFUSED";
   }
   return "BAD_ANSWER";
 }

@@ -23,6 +23,11 @@ enum status {
   BAD_ANSWER = -11,   /* an answer that is not what the protocol promises; also HTTP 5xx */
   CANCELLED = -12,
   NO_MEMORY = -13,
+  SCRIPT = -14,       /* a custom script raised an error, or gave what it may not */
+  MEMORY = -15,       /* a custom script used more than it may */
+  CRASH = -16,        /* the process that ran it ended */
+  QUARANTINED = -17,  /* it ended one before, and is not run again for a while */
+  REFUSED = -18,      /* it is not run at all */
 };
 
 struct reason {

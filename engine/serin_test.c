@@ -6,6 +6,7 @@
 #include "lua_log.h"
 #include "lua_test.h"
 #include "modules.h"
+#include "serin_test_worker.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -95,6 +96,7 @@ static int run(lua_State *L)
 
 int main(int argc, char **argv)
 {
+  if (argc >= 2 && !strcmp(argv[1], WORKER_COMMAND)) return test_worker(argc > 2 ? argv[2] : "");
   if (argc < 2) {
     fprintf(stderr, "usage: %s FILE [ARGUMENT...]\n", argv[0]);
     return 2;

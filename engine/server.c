@@ -538,24 +538,29 @@ failed:
   return -1;
 }
 
-static struct MHD_Daemon *start_daemon(struct server *server, int fd)
+static struct MHD_Daemon *start_daemon(struct server *server, int fd, const struct server_tls *tls)
 {
-  return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access,
-    server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+  struct MHD_OptionItem secure[] = {
+    { tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls ? (void *)tls->cert : NULL },
+    { tls ? MHD_OPTION_HTTPS_MEM_KEY : MHD_OPTION_END, 0, tls ? (void *)tls->key : NULL },
+    { MHD_OPTION_END, 0, NULL } };
+  unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0);
+  return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_ARRAY, secure,
+    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
     MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
     server, MHD_OPTION_END);
 }
 
-struct server *server_new(uv_loop_t *loop, const char *address, int port, server_cb *on_request,
-  void *data, struct reason *why)
+struct server *server_new(uv_loop_t *loop, const char *address, int port, const struct server_tls *tls,
+  server_cb *on_request, void *data, struct reason *why)
 {
   int fd = listen_on(address, port, why);
   if (fd < 0) return NULL;
   struct server *server = calloc(1, sizeof *server);
   if (!server) goto failed;
   *server = (struct server){ .loop = loop, .on_request = on_request, .data = data, .port = port_of(fd) };
-  server->daemon = start_daemon(server, fd);
+  server->daemon = start_daemon(server, fd, tls);
   if (!server->daemon) goto failed;
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
   CHECK(info && !uv_poll_init(loop, &server->poll, info->epoll_fd));

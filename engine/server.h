@@ -24,8 +24,13 @@ struct server_request {
 /* Called once per request when its body is complete. Answer at once or later, exactly once. */
 typedef void server_cb(void *data, const struct server_request *request);
 
-struct server *server_new(uv_loop_t *loop, const char *address, int port, server_cb *on_request, void *data,
-  struct reason *why);
+struct server_tls {
+  const char *cert, *key;         /* PEM texts; read once, when the server starts */
+};
+
+/* `tls` is NULL for plain HTTP. */
+struct server *server_new(uv_loop_t *loop, const char *address, int port, const struct server_tls *tls,
+  server_cb *on_request, void *data, struct reason *why);
 int server_port(const struct server *server);   /* the real one when 0 was asked for */
 
 /* Closes every connection; no callback fires any more, and no exchange is valid. Not from inside

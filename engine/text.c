@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include <string.h>
+
 #include <stdbool.h>
 
 size_t text_decode(const char *s, size_t len, unsigned *cp)
@@ -63,4 +65,15 @@ enum status text_quote(struct buf *out, const char *text, size_t len)
   if (!status) status = buf_add(out, "\"", 1);
   if (status && out->data) out->data[out->len = before] = '\0';
   return status;
+}
+
+void text_plain(char *text)
+{
+  size_t len = strlen(text);
+  for (size_t at = 0, n; at < len; at += n ? n : 1) {
+    unsigned cp;
+    n = text_decode(text + at, len - at, &cp);
+    if (!n) text[at] = '?';
+    else if (dangerous(cp)) memset(text + at, ' ', n);
+  }
 }

@@ -11,4 +11,8 @@ size_t text_decode(const char *s, size_t len, unsigned *cp);
  * separators are escaped; what is not UTF-8 becomes U+FFFD. */
 enum status must_check text_quote(struct buf *out, const char *text, size_t len);
 
+/* Makes it one printable line of UTF-8, in place: the same characters become blanks, and bytes that
+ * are not UTF-8 question marks. */
+void text_plain(char *text);
+
 #endif

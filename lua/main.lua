@@ -87,6 +87,33 @@ function main.host(settings, exported)
   }
 end
 
+--- The part in an election; a process that loses it ends, and is started anew.
+function main.leader(settings)
+  local digest, engine = require("digest"), require("engine")
+  local name = os.getenv("HOSTNAME") or "serin"
+  return require("kube.leader").new({
+    kube = require("kube"), clock = require("clock"), log = require("log"),
+    namespace = settings.namespace ~= "" and settings.namespace or settings.leader_election_namespace,
+    identity = ("%s_%s"):format(name, digest.hex(digest.random(16))),
+    lost = function() engine.exit(1) end,
+  })
+end
+
+--- Takes part in the election once the engine has started, and gives the Lease up when a signal ends it.
+local function elect(lead)
+  local engine = require("engine")
+  engine.spawn(function() lead:run() end)
+  local ending = false
+  engine.on_signal(function()
+    if ending then return engine.exit(1) end
+    ending = true
+    engine.spawn(function()
+      lead:release()
+      engine.exit(0)
+    end)
+  end)
+end
+
 --- Starts the engine on a cluster. Returns true, or nil, message, CODE.
 --- @param settings table  the parsed flags
 --- @param options table   what engine.start takes beside the callbacks
@@ -94,10 +121,14 @@ function main.start(settings, options)
   local tick = require("canary.tick")
   local exported = require("exported").new()
   local host = main.host(settings, exported)
+  local _, muted = require("canary.receiver").of_flags(settings)
+  if muted then host.log.error(muted) end
   host.metrics.info(require("build").version, settings.mesh_provider)
   require("kube").kinds(require("kube.kinds"))
   options.canary = { apiVersion = "flagger.app/v1beta1", kind = "Canary" }
+  local lead = settings.enable_leader_election and main.leader(settings)
   options.tick = function(namespace, name)
+    if lead and not lead:held() then return require("kube.leader").retry end
     host.metrics.seen(namespace, name)
     return tick.run(host, namespace, name)
   end
@@ -105,8 +136,13 @@ function main.start(settings, options)
     host.metrics.forget(namespace, name)
     host.forget(namespace, name)
   end
-  options.metrics = function() return exported:render() end
-  return require("engine").start(options)
+  options.metrics = function()
+    host.metrics.process(require("engine").stats())
+    return exported:render()
+  end
+  local ok, message, code = require("engine").start(options)
+  if ok and lead then elect(lead) end
+  return ok, message, code
 end
 
 return main

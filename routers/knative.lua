@@ -23,20 +23,29 @@ function knative.reads(canary)
   return { service = { apiVersion = API, kind = KIND, name = canary.target.name, namespace = canary.namespace } }
 end
 
-local function primary_of(live)
+local function noted(live)
   local name = (live.metadata.annotations or {})[PRIMARY]
-  if type(name) == "string" and name ~= "" then return name end
+  return type(name) == "string" and name ~= "" and name or nil
+end
+
+--- The primary's Revision; where its note was lost, the one that the list goes by: the newest may be under test.
+local function primary_of(live)
+  local name = noted(live)
+  if name then return name end
+  for _, entry in ipairs(shape.list(live, TRAFFIC, true) or {}) do
+    if type(entry.revisionName) == "string" and entry.tag == nil then return entry.revisionName end
+  end
   return nil, ("Service %s.%s: metadata.annotations.%s: expected a Revision's name, found none"):format(
     live.metadata.name, live.metadata.namespace or "", PRIMARY)
 end
 
 --- The entries of both arms: canary's and primary's, either of which may be nil; or nil, nil, message.
 local function arms(live)
-  local name, message = primary_of(live)
-  if not name then return nil, nil, message end
-  local entries
-  entries, message = shape.list(live, TRAFFIC, true)
+  local entries, message = shape.list(live, TRAFFIC, true)
   if not entries then return nil, nil, message end
+  local name
+  name, message = primary_of(live)
+  if not name then return nil, nil, message end
   -- an entry with a tag and no share is an address of its own, which the user gave it
   local canary = list.find(entries, function(entry) return entry.latestRevision == true and entry.tag == nil end)
   local primary = list.find(entries, function(entry) return entry.revisionName == name and entry.tag == nil end)
@@ -63,9 +72,18 @@ local function patch(live, routes)
   return object.patches("service", live, { spec = { traffic = traffic(live, routes) } })
 end
 
---- The percentages as they stand; what does not sum to 100 is left to `knative.routes` to complain of.
-local function shares(canary, primary)
-  return { canary = canary.percent or 0, primary = primary.percent or 0 }
+local function percent(live, entry, what)
+  return shape.weight(live, ("%s: the share of %s"):format(TRAFFIC, what), entry and entry.percent, 0)
+end
+
+--- The percentages of both arms as they stand, or nil and a message.
+local function shares(live, canary, primary)
+  local out, message = {}
+  out.canary, message = percent(live, canary, "the newest Revision")
+  if not out.canary then return nil, message end
+  out.primary, message = percent(live, primary, tostring(primary_of(live)))
+  if not out.primary then return nil, message end
+  return out
 end
 
 --- Makes the list name both arms; shares already live are kept.
@@ -73,19 +91,47 @@ function knative.prepare(_, seen)
   local live = seen.service
   local canary, primary, message = arms(live)
   if message then return nil, message end
-  if canary and primary then return patch(live, shares(canary, primary)) end
-  local patches = patch(live, { primary = 100, canary = 0 })
-  if not live.metadata.annotations[ORIGINAL] then
-    patches[1].merge.metadata = { annotations = { [ORIGINAL] = json.encode(live.spec.traffic or json.null) } }
+  local routes, annotations = { primary = 100, canary = 0 }, {}
+  if canary and primary then
+    routes, message = shares(live, canary, primary)
+    if not routes then return nil, message end
+  elseif not object.at(live, "metadata", "annotations", ORIGINAL) then
+    annotations[ORIGINAL] = json.encode(live.spec.traffic or json.null)
   end
-  return patches
+  annotations[PRIMARY] = primary_of(live)
+  return object.patches("service", live, {
+    metadata = { annotations = annotations }, spec = { traffic = traffic(live, routes) } })
 end
 
+--- Why the shares are not those that requests meet, or nil. A controller that reports nothing is not waited for.
+local function waiting(live, latest)
+  local reported = object.at(live, "status", "traffic")
+  if type(reported) ~= "table" or #reported == 0 then return nil end
+  local share = 0
+  for _, entry in ipairs(reported) do
+    local part = type(entry) == "table" and entry.latestRevision == true and entry.percent
+    share = share + (type(part) == "number" and part or 0)
+  end
+  local asked = latest and latest.percent or 0
+  if share == asked then return nil end
+  return ("%s: expected %d percent for the newest Revision, found Knative to send it %s"):format(shape.title(live),
+    asked, share)
+end
+
+--- The live split, or nil and a message, also while Knative has yet to divide requests so.
 function knative.routes(canary, seen)
   local live = seen.service
   local latest, primary, message = arms(live)
   if message then return nil, message end
-  return shape.shares(canary, live, primary and primary.percent or 0, latest and latest.percent or 0)
+  local parts
+  parts, message = shares(live, latest, primary)
+  if not parts then return nil, message end
+  message = waiting(live, latest)
+  if message then return nil, message end
+  local routes
+  routes, message = shape.shares(canary, live, parts.primary, parts.canary)
+  if not routes then return nil, message end
+  return routes
 end
 
 function knative.shift(_, seen, routes)

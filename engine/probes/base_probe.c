@@ -80,7 +80,8 @@ static void check_reason(void)
   reason_set(&why, GONE, "again: %.5s", why.text); /* may use the text it replaces */
   CHECK(!strcmp(why.text, "again: xxxxx"));
   CHECK(reason_set(NULL, INVALID, "x") == INVALID);
-  for (int code = OK; code >= NO_MEMORY; code--) CHECK(status_name((enum status)code)[0]);
+  for (int code = CONFLICT; code >= REFUSED; code--)
+    CHECK(strcmp(status_name((enum status)code), status_name((enum status)(code + 1))));
 }
 
 static void check_paths(void)

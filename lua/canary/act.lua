@@ -20,11 +20,13 @@ function act.apply(ctx, patches)
     local stored, stop
     if patch.create then
       stored, stop = cluster.create(ctx, patch.create)
+    elseif patch.delete then
+      stored, stop = cluster.delete(ctx, ctx.seen[patch.key])
     else
       stored, stop = cluster.patch(ctx, ctx.seen[patch.key], patch.merge)
     end
     if not stored then return stop end
-    ctx.seen[patch.key] = stored
+    ctx.seen[patch.key] = not patch.delete and stored or nil
   end
 end
 
@@ -163,7 +165,7 @@ function act.copy_rule(ctx)
     prefixes = ctx.host.settings.include_label_prefix,
     tracked = ctx.configs.set,
     id = act.promotion_id(ctx),
-    service = ctx.canary.names.primary,
+    service = not ctx.canary.service.headless and ctx.canary.names.pods or ctx.canary.names.primary,
     distribution = ctx.canary.service.traffic_distribution,
   }
 end
@@ -204,7 +206,7 @@ end
 --- Gives the primary the pods for all of the traffic before it gets it; its scaler, which saw a part of the traffic
 --- only, goes on from there. Returns nil when they are there, or a stop.
 function act.reserve(ctx)
-  if not ctx.scaler or not ctx.primary_scaler or ctx.routes.canary == 0 then return nil end
+  if not ctx.scaler or not ctx.primary_scaler or not ctx.kind.counts or ctx.routes.canary == 0 then return nil end
   local wanted = needed(ctx)
   if not wanted or ctx.kind.available(ctx.primary) >= wanted then return nil end
   if ctx.kind.replicas(ctx.primary) < wanted then

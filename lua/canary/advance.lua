@@ -1,6 +1,7 @@
 --- One step of the analysis: check, decide, and act on the decision.
 
 local act = require("canary.act")
+local alerts = require("canary.alerts")
 local analyse = require("canary.analyse")
 local flagger = require("policies.flagger")
 local gates = require("canary.gates")
@@ -29,7 +30,7 @@ end
 function advance.abort(ctx)
   if not intents.wants(ctx, "abort") then return nil end
   notify.warning(ctx, ("Rolling back %s manual intent"):format(ctx.label))
-  return then_finish(ctx, release.rollback(ctx))
+  return then_finish(ctx, release.rollback(ctx, "warn", "Rolling back manual intent"))
 end
 
 --- A person who wants the revision promoted gets it now, when its pods are ready.
@@ -50,7 +51,7 @@ function advance.together(ctx)
   end
   if verdict == "rollback" then
     notify.warning(ctx, ("Rolling back %s, %s of its group failed"):format(ctx.label, name))
-    return release.rollback(ctx)
+    return release.rollback(ctx, "error", ("Rolling back, %s of the group failed"):format(name))
   end
 end
 
@@ -62,7 +63,7 @@ function advance.rollback_hooks(ctx)
     if gates.ask(ctx, hook, ctx.status.phase) then
       notify.warning(ctx, ("Rollback check %s passed"):format(hook.name))
       notify.warning(ctx, ("Rolling back %s manual webhook invoked"):format(ctx.label))
-      return release.rollback(ctx)
+      return release.rollback(ctx, "warn", "Rolling back manual webhook invoked")
     end
     notify.once(ctx, "Normal", ("Rollback hook %s not signaling a rollback"):format(hook.name))
   end
@@ -127,7 +128,17 @@ local function confirm_promotion(ctx, checks)
   if not hook then return nil end
   if ctx.status.phase == "WaitingPromotion" then return status.step(ctx, { checks = checks }) or ends(ctx) end
   notify.warning(ctx, ("Halt %s advancement waiting for promotion approval %s"):format(ctx.label, hook.name))
-  return status.enter(ctx, "WaitingPromotion", { checks = checks }) or ends(ctx)
+  local stop = status.enter(ctx, "WaitingPromotion", { checks = checks })
+  if stop then return stop end
+  if not hook.muteAlert then alerts.send(ctx, "warn", "Canary promotion is waiting for approval.") end
+  return ends(ctx)
+end
+
+--- What the status says while a traffic increase waits for its approval; nil when none does. That it is said there
+--- tells that people were told, to the next process too.
+local function unapproved(ctx)
+  local waiting = ctx.status.waiting
+  return type(waiting) == "table" and waiting["for"] == "approval" and waiting or nil
 end
 
 local function confirm_increase(ctx, checks)
@@ -139,7 +150,14 @@ local function confirm_increase(ctx, checks)
   if not hook then return nil end
   notify.once(ctx, "Warning",
     ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
-  return status.step(ctx, { checks = checks }) or ends(ctx)
+  local since = unapproved(ctx)
+  local stop = status.step(ctx, { checks = checks, waiting = since or {
+    ["for"] = "approval", since = rfc3339.format(ctx.now, 6), detail = hook.name:sub(1, 256) } })
+  if stop then return stop end
+  if not since and not hook.muteAlert then
+    alerts.send(ctx, "warn", "Canary traffic increase is waiting for approval.")
+  end
+  return ends(ctx)
 end
 
 --- Why a step that its checks allow is not made now: a person, a window. nil, or a stop.
@@ -211,7 +229,7 @@ function advance.step(ctx)
     return release.rollback(ctx)
   end
   if decision.action == "hold" then
-    return status.step(ctx, { failedChecks = failed, checks = checks }) or ends(ctx)
+    return status.step(ctx, { failedChecks = failed, checks = checks, waiting = unapproved(ctx) }) or ends(ctx)
   end
   local stop = held(ctx, checks) or confirm_increase(ctx, checks)
   if stop then return stop end

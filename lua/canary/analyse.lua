@@ -1,5 +1,6 @@
 --- Runs the checks of one interval: rollout hooks, then metrics. Unknown is not success.
 
+local ambient = require("canary.ambient")
 local check = require("metrics.check")
 local gates = require("canary.gates")
 local notify = require("canary.notify")
@@ -24,12 +25,33 @@ end
 local function items(ctx, list)
   local templates = read(ctx, check.reads(ctx.canary))
   local secrets = read(ctx, check.secrets(ctx.canary, templates), "data")
-  return list(ctx.canary, ctx.host.settings, templates, ctx.now, secrets)
+  local surroundings = ambient.read(check.ambient(ctx.canary, templates), ctx.host.getenv)
+  return list(ctx.canary, ctx.host.settings, templates, ctx.now, secrets, surroundings)
 end
 
+-- Requests that are not HTTP ask the cluster, with the engine's own rights.
+local KUBE = {
+  get = function(kube, request) return kube.get(request.ref) end,
+  read = function(kube, request) return kube.read(request.path) end,
+  create = function(kube, request) return kube.create(request.object) end,
+  delete = function(kube, request) return kube.delete(request.ref) end,
+}
+
+local function send(ctx, request)
+  if request.after then ctx.host.clock.sleep(request.after) end
+  if request.kube then return KUBE[request.kube](ctx.host.kube, request) end
+  return ctx.host.http.request(request)
+end
+
+--- Asks until there is a result; how often is bounded in metrics/dialogue.lua.
 local function ask(ctx, item)
   if not item.request then return item.judge() end
-  return item.judge(ctx.host.http.request(item.request))
+  local result
+  local request = item.request
+  repeat
+    result, request = item.judge(send(ctx, request))
+  until not request
+  return result
 end
 
 local function check_hooks(ctx, results)
@@ -50,6 +72,7 @@ function analyse.run(ctx)
   for _, item in ipairs(items(ctx, check.plan)) do
     local verdict = ask(ctx, item)
     results[#results + 1] = verdict
+    ctx.host.metrics.verdict(ctx.canary, verdict.name, verdict.verdict)
     if verdict.gauge then ctx.host.metrics.check(ctx.canary, verdict.name, verdict.gauge) end
     if verdict.verdict ~= "pass" then
       passed = false

@@ -56,16 +56,14 @@ local function check_ports(ctx)
   end
 end
 
---- The target, its selector label, its ports and its revision.
-function arms.target(ctx)
-  local ref = ctx.canary.target
+--- The target and what its arms are called, whether or not it can be released.
+function arms.find(ctx)
+  local ref, stop = ctx.canary.target
   ctx.kind = registry.target(ref)
   if not ctx.kind then
     return problem("UnknownTarget", "spec.targetRef.kind: expected one of %s, found %s",
       registry.target_kinds(), tostring(ref.kind))
   end
-  local stop = check_pair(ctx)
-  if stop then return stop end
   ctx.target, stop = cluster.get(ctx, ctx.kind.api_version, ctx.kind.kind, ref.name)
   if stop then return stop end
   if not ctx.target then return target_missing(ctx) end
@@ -75,6 +73,12 @@ function arms.target(ctx)
     view.with_target(ctx.canary, label, value)
   end
   if ctx.kind.names then ctx.canary.names = ctx.kind.names(ctx.canary) end
+end
+
+--- The target, its selector label, its ports and its revision.
+function arms.target(ctx)
+  local stop = arms.find(ctx) or check_pair(ctx)
+  if stop then return stop end
   local unfit = ctx.kind.check and ctx.kind.check(ctx.target)
   if unfit then return problem("TargetUnfit", "%s", unfit) end
   ctx.revision = ctx.kind.revision(ctx.target)
@@ -102,6 +106,7 @@ local function read_arms(ctx)
   for arm, object in pairs({ primary = ctx.primary, canary = ctx.target }) do
     object.arm, stop = cluster.get(ctx, names[arm].apiVersion, names[arm].kind, names[arm].name)
     if stop then return stop end
+    object.arm = object.arm or { metadata = { name = names[arm].name } }
   end
 end
 
@@ -127,6 +132,17 @@ local function ensure_primary(ctx)
   end
 end
 
+--- Whether an arm is ready. For kinds that do not say how long they have not been, it is since the last step, or since
+--- this process has seen it so: a pod that goes for a moment late in a long interval misses no deadline.
+local function judge(ctx, object, threshold)
+  local seen, name = ctx.memory.unready or {}, object.metadata.name
+  ctx.memory.unready = seen
+  local ready, message, retriable = ctx.kind.ready(object, { deadline = ctx.canary.progress_deadline,
+    threshold = threshold, now = ctx.now, since = math.max(status.last_step(ctx), seen[name] or ctx.now) })
+  seen[name] = not ready and (seen[name] or ctx.now) or nil
+  return ready, message, retriable
+end
+
 --- The primary, and whether both arms are ready.
 function arms.primary(ctx)
   local stop
@@ -134,11 +150,9 @@ function arms.primary(ctx)
   if stop then return stop end
   local unfit = ctx.kind.check and ctx.kind.check(ctx.target, ctx.primary)
   if unfit then return problem("TargetUnfit", "%s", unfit) end
-  local rule = { deadline = ctx.canary.progress_deadline, threshold = ctx.canary.analysis.primary_ready, now = ctx.now,
-    since = status.last_step(ctx) }
-  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = ctx.kind.ready(ctx.primary, rule)
-  rule.threshold = ctx.canary.analysis.canary_ready
-  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = ctx.kind.ready(ctx.target, rule)
+  local analysis = ctx.canary.analysis
+  ctx.primary_ready, ctx.primary_message, ctx.primary_retriable = judge(ctx, ctx.primary, analysis.primary_ready)
+  ctx.canary_ready, ctx.canary_message, ctx.canary_retriable = judge(ctx, ctx.target, analysis.canary_ready)
 end
 
 return arms

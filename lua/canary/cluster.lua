@@ -5,6 +5,7 @@
 --   problem, reason   the user has to change something; shown on the Canary
 
 local merge = require("util.merge")
+local scope = require("kube.scope")
 
 local cluster = {}
 
@@ -59,11 +60,14 @@ function cluster.owned(ctx, object)
   return false
 end
 
---- Creates `object` in the Canary's namespace, owned by it. Returns what the server stored, or nil and a stop.
+--- Creates `object` in the Canary's namespace, owned by it; an object of the whole cluster in none, without an owner,
+--- as an owner has to be in the same namespace. Returns what the server stored, or nil and a stop.
 function cluster.create(ctx, object)
   local body = merge.copy(object)
-  body.metadata.namespace = ctx.namespace
-  body.metadata.ownerReferences = body.metadata.ownerReferences or { cluster.owner(ctx) }
+  if not scope.is_cluster(body.apiVersion, body.kind) then
+    body.metadata.namespace = ctx.namespace
+    body.metadata.ownerReferences = body.metadata.ownerReferences or { cluster.owner(ctx) }
+  end
   local stored, message, code = ctx.host.kube.create(body)
   if stored then return stored end
   return nil, cluster.failure(("%s %s.%s create error"):format(body.kind, body.metadata.name, ctx.namespace),
@@ -81,6 +85,15 @@ function cluster.patch(ctx, object, patch, options)
   local stored, message, code = ctx.host.kube.patch(ref, body, options)
   if stored then return stored end
   return nil, cluster.failure(("%s %s.%s update error"):format(object.kind, object.metadata.name, ctx.namespace),
+    message, code)
+end
+
+--- Deletes `object`; one that is gone already will do. Returns true, or nil and a stop.
+function cluster.delete(ctx, object)
+  local ref = cluster.ref(ctx, object.apiVersion, object.kind, object.metadata.name, object.metadata.namespace)
+  local ok, message, code = ctx.host.kube.delete(ref)
+  if ok or code == "NOT_FOUND" then return true end
+  return nil, cluster.failure(("%s %s.%s delete error"):format(object.kind, object.metadata.name, ctx.namespace),
     message, code)
 end
 

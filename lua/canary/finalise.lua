@@ -1,9 +1,11 @@
---- A Canary with `revertOnDeletion` gives everything back before it goes.
+--- A Canary with `revertOnDeletion` gives everything back before it goes; one whose route cannot be owned by it deletes
+--- that route.
 
 local act = require("canary.act")
 local arms = require("canary.arms")
 local cluster = require("canary.cluster")
 local json = require("json")
+local list = require("util.list")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local registry = require("canary.registry")
@@ -39,9 +41,11 @@ local function set_finalizer(ctx, keep)
   ctx.object, ctx.status = stored, stored.status or ctx.status
 end
 
---- Keeps the finalizer in step with spec.revertOnDeletion.
+--- Keeps the finalizer in step with what has to be done before the Canary goes.
 function finalise.protect(ctx)
-  if ctx.canary.revert_on_deletion ~= protected(ctx) then return set_finalizer(ctx, ctx.canary.revert_on_deletion) end
+  local router = registry.router(ctx.canary.provider)
+  local wanted = ctx.canary.revert_on_deletion or router ~= nil and router.unowned == true
+  if wanted ~= protected(ctx) then return set_finalizer(ctx, wanted) end
 end
 
 --- The apex Service selects the target's pods again, as its user wrote it.
@@ -59,6 +63,12 @@ local function restore_routes(ctx)
   if not ctx.router or not ctx.seen then return nil end
   local patches = ctx.router.restore(ctx.canary, ctx.seen)
   return act.apply(ctx, patches or {})
+end
+
+--- What would be left behind because nothing owns it is deleted.
+local function delete_routes(ctx)
+  if not ctx.router or not ctx.router.unowned or not ctx.seen then return nil end
+  return act.apply(ctx, list.filter(ctx.router.restore(ctx.canary, ctx.seen), function(patch) return patch.delete end))
 end
 
 --- What a kind of target wrote on the target itself goes.
@@ -93,7 +103,7 @@ local function look(ctx)
   ctx.canary = view.of(ctx.object, ctx.host.settings)
   if not ctx.canary then return nil end
   ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
-  local stop = arms.target(ctx)
+  local stop = arms.find(ctx)
   if stop and stop.fail then return stop end
   if stop then
     ctx.target = nil
@@ -107,12 +117,20 @@ local function look(ctx)
   if stop and stop.fail then return stop end
 end
 
+--- Goes without giving anything back: as without a finalizer, but for what nothing owns.
+local function leave(ctx)
+  local stop = delete_routes(ctx)
+  if stop and not stop.problem then return stop end
+  return set_finalizer(ctx, false) or {}
+end
+
 --- Runs instead of everything else once the Canary is being deleted.
 function finalise.run(ctx)
   if not ctx.object.metadata.deletionTimestamp then return nil end
   if not protected(ctx) then return {} end
   local stop = look(ctx)
   if stop then return stop end
+  if ctx.canary and not ctx.canary.revert_on_deletion then return leave(ctx) end
   if ctx.canary and ctx.status.phase ~= "Terminating" then
     stop = status.enter(ctx, "Terminating", {})
     if stop then return stop end

@@ -26,6 +26,8 @@ end
 function gauges.new(exported)
   local out = {}
   local targets = {} -- "namespace/name" of a Canary -> its target, false while that is unknown
+  local outcomes = {} -- "namespace/target" -> { all =, bad = } releases that ended
+  local counted = {} -- field of engine.stats -> what it was the last time
   local totals = {}  -- namespace -> how many Canaries
 
   local function add_total(namespace, n)
@@ -83,14 +85,53 @@ function gauges.new(exported)
     exported:observe("flagger_canary_duration_seconds", target_labels(canary), seconds)
   end
 
-  function out.succeeded(canary)
-    exported:count("flagger_canary_successes_total", result_labels(canary), 1)
-    exported:count("serin_promotions_total", target_labels(canary), 1)
+  --- A check came to a verdict.
+  function out.verdict(canary, metric, verdict)
+    local labels = target_labels(canary)
+    labels.metric, labels.verdict = metric, verdict
+    exported:count("serin_check_verdicts_total", labels, 1)
   end
 
-  function out.failed(canary)
+  --- A release ended after `seconds` (nil when its beginning is not known).
+  local function ended(canary, good, seconds)
+    local key = canary.namespace .. "/" .. canary.target.name
+    local tally = outcomes[key] or { all = 0, bad = 0 }
+    outcomes[key] = tally
+    tally.all, tally.bad = tally.all + 1, tally.bad + (good and 0 or 1)
+    exported:set("serin_change_failure_ratio", target_labels(canary), tally.bad / tally.all)
+    if not seconds then return end
+    local labels = target_labels(canary)
+    labels.outcome = good and "promoted" or "rolled back"
+    exported:observe("serin_release_duration_seconds", labels, seconds)
+  end
+
+  --- A revision was promoted, `seconds` after its run began.
+  function out.succeeded(canary, seconds)
+    exported:count("flagger_canary_successes_total", result_labels(canary), 1)
+    exported:count("serin_promotions_total", target_labels(canary), 1)
+    ended(canary, true, seconds)
+  end
+
+  --- A revision was rolled back, or its promotion failed.
+  function out.failed(canary, seconds)
     exported:count("flagger_canary_failures_total", result_labels(canary), 1)
     exported:count("serin_rollbacks_total", target_labels(canary), 1)
+    ended(canary, false, seconds)
+  end
+
+  local COUNTED = { ticks = "serin_ticks_total", tick_errors = "serin_tick_errors_total",
+    requests = "serin_api_requests_total", request_errors = "serin_api_errors_total" }
+  local MEASURED = { due_late = "serin_tick_lateness_seconds", cache_objects = "serin_cache_objects",
+    cache_bytes = "serin_cache_bytes" }
+
+  --- What the process itself counts (engine.stats).
+  function out.process(stats)
+    for field, name in pairs(COUNTED) do
+      local grown = stats[field] - (counted[field] or 0)
+      counted[field] = stats[field]
+      exported:count(name, {}, math.max(0, grown))
+    end
+    for field, name in pairs(MEASURED) do exported:set(name, {}, stats[field]) end
   end
 
   --- A Canary is gone, and with it every series of its target.
@@ -99,7 +140,10 @@ function gauges.new(exported)
     local target = targets[key]
     if target == nil then return end
     targets[key] = nil
-    if target then drop(exported, namespace, target) end
+    if target then
+      drop(exported, namespace, target)
+      outcomes[namespace .. "/" .. target] = nil
+    end
     add_total(namespace, -1)
   end
 

@@ -3,13 +3,12 @@
 local access = require("canary.access")
 local duration = require("util.duration")
 local fnv = require("util.fnv")
-local http_date = require("util.http_date")
 local json = require("json")
+local retry = require("canary.retry")
 
 local hooks = {}
 
 local TIMEOUT = 10 -- seconds
-local MAX_BACKOFF = 30
 local AGENT = "Go-http-client/1.1" -- COMPAT: receivers may know Flagger by it
 
 local function map_text(map)
@@ -53,16 +52,7 @@ function hooks.body(ctx, phase, metadata, full, checksum)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
-local function retried(answer)
-  return answer == nil or answer.status == 429 or (answer.status >= 500 and answer.status ~= 501)
-end
-
---- Seconds before the next try: what the answer asks for, as a number or a date, else 1, 2, 4 and so on.
-local function pause(answer, try, now)
-  local header = answer and (answer.status == 429 or answer.status == 503) and answer.headers["retry-after"]
-  local asked = header and (tonumber(header) or http_date.parse(header) and http_date.parse(header) - now)
-  return math.max(0, math.min(asked or 2 ^ (try - 1), MAX_BACKOFF))
-end
+local function retried(answer) return answer == nil or retry.worth(answer) end
 
 local function request_of(hook, body)
   local timeout = #(hook.timeout or "") > 1 and duration.parse(hook.timeout) or TIMEOUT
@@ -93,7 +83,7 @@ function hooks.send(ctx, hook, body, given)
     answer, message = ctx.host.http.request(request)
     if not retried(answer) then break end
     if try < tries then
-      ctx.host.clock.sleep(pause(answer, try, ctx.host.clock.now()))
+      ctx.host.clock.sleep(retry.pause(answer, try, ctx.host.clock.now()))
     end
   end
   if answer and answer.status >= 200 and answer.status <= 202 then return true end

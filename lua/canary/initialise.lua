@@ -1,6 +1,7 @@
 --- From a new Canary to one that waits for revisions.
 
 local act = require("canary.act")
+local alerts = require("canary.alerts")
 local analyse = require("canary.analyse")
 local notify = require("canary.notify")
 local phase = require("canary.phase")
@@ -58,6 +59,7 @@ function initialise.take_over(ctx)
   if stop then return stop end
   ctx.memory.providers_checked = nil
   notify.normal(ctx, ("Initialization done! %s"):format(ctx.label))
+  alerts.send(ctx, "info", ("New %s detected, initialization completed."):format(ctx.canary.target.kind), true)
 end
 
 return initialise

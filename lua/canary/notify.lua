@@ -1,6 +1,7 @@
 --- Events of a tick: collected while it runs, told when it has ended.
 
 local access = require("canary.access")
+local alerts = require("canary.alerts")
 local hooks = require("canary.hooks")
 local rfc3339 = require("util.rfc3339")
 
@@ -82,9 +83,9 @@ local function deliver(ctx, outbox)
   end)
 end
 
---- COMPAT: the Canary's own `event` hooks; the process' when it has none.
+--- COMPAT: the Canary's own `event` hooks; the process' when it has none, or when the Canary cannot be read.
 local function receivers_of(ctx)
-  local receivers = hooks.of(ctx, "event")
+  local receivers = ctx.canary and hooks.of(ctx, "event") or {}
   local default = ctx.host.settings.event_webhook
   if #receivers == 0 and default and default ~= "" then return { { name = "event", url = default } } end
   return receivers
@@ -107,9 +108,10 @@ function notify.flush(ctx)
   for _, event in ipairs(ctx.events) do
     ctx.host.log.info(event.message, { canary = ctx.label })
     ctx.host.kube.event(event_object(ctx, event))
-    if ctx.canary then post(ctx, event) end
+    post(ctx, event)
   end
   ctx.events = {}
+  alerts.flush(ctx)
 end
 
 local PATIENCE, PAUSE = 2, 0.02 -- seconds

@@ -14,18 +14,18 @@ local function problem(reason, message, ...)
   return { problem = message:format(...), reason = reason }
 end
 
+local function owned_by_another(ctx, object)
+  return problem("ServiceOwned", "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
+    object.metadata.name, ctx.namespace, cluster.foreign_owner(ctx, object))
+end
+
 --- One Service of ours, created or repaired. Returns it, or nil and a stop.
 local function ensure_service(ctx, role)
   local wanted = services.wanted(ctx.canary, role, ctx.ports)
   local have, stop = cluster.get(ctx, "v1", "Service", wanted.metadata.name)
   if stop then return nil, stop end
   if not have then return cluster.create(ctx, wanted) end
-  local owner = cluster.foreign_owner(ctx, have)
-  if owner then
-    return nil, problem("ServiceOwned",
-      "Service %s.%s: expected to be free or this Canary's own, found it controlled by %s",
-      wanted.metadata.name, ctx.namespace, owner)
-  end
+  if cluster.foreign_owner(ctx, have) then return nil, owned_by_another(ctx, have) end
   return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
 end
 
@@ -34,6 +34,7 @@ local function ensure_copy(ctx)
   local want = ctx.kind.canary(ctx.target, act.copy_rule(ctx))
   local have, stop = cluster.get(ctx, "v1", "Service", want.metadata.name)
   if stop then return stop end
+  if have and cluster.foreign_owner(ctx, have) then return owned_by_another(ctx, have) end
   if have then
     have, stop = cluster.patch(ctx, have, ctx.kind.follow(have, want))
   else
@@ -42,10 +43,11 @@ local function ensure_copy(ctx)
   return not have and stop or nil
 end
 
---- The canary's and the primary's Services.
+--- The canary's and the primary's Services, and the one that names the primary's pods where another cannot.
 function observe.services(ctx)
   if ctx.kind.services == false then return ctx.kind.canary and ensure_copy(ctx) or nil end
-  for _, role in ipairs({ "canary", "primary" }) do
+  local own_names = ctx.canary.names.pods and not ctx.canary.service.headless
+  for _, role in ipairs({ "canary", "primary", own_names and "pods" or nil }) do
     local service, stop = ensure_service(ctx, role)
     if not service then return stop end
   end
@@ -65,8 +67,16 @@ function observe.scaler(ctx)
   if not ctx.scaler then
     return problem("ScalerMissing", "%s %s.%s get query error: not found", ref.kind, ref.name, ctx.namespace)
   end
+  local wrong = ctx.scaler_kind.check and ctx.scaler_kind.check(ctx.canary, ctx.scaler)
+  if wrong then return problem("ScalerUnfit", "%s", wrong) end
   ctx.primary_scaler, stop = cluster.get(ctx, ctx.scaler_kind.api_version, ctx.scaler_kind.kind, ref.name .. "-primary")
   if stop then return stop end
+  local owner = ctx.primary_scaler and cluster.foreign_owner(ctx, ctx.primary_scaler)
+  if owner then
+    return problem("ScalerOwned",
+      "%s %s-primary.%s: expected to be free or this Canary's own, found it controlled by %s",
+      ref.kind, ref.name, ctx.namespace, owner)
+  end
   if not ctx.primary_scaler then
     ctx.primary_scaler, stop = cluster.create(ctx, ctx.scaler_kind.primary(ctx.canary, ctx.scaler))
     if not ctx.primary_scaler then return stop end

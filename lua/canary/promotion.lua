@@ -1,6 +1,7 @@
 --- From an analysed revision to one that the primary runs, and what happens when it cannot.
 
 local act = require("canary.act")
+local alerts = require("canary.alerts")
 local notify = require("canary.notify")
 local outcome = require("canary.outcome")
 local rfc3339 = require("util.rfc3339")
@@ -20,7 +21,8 @@ function promotion.failed(ctx, message)
   }, "Promotion failed, traffic is on the canary.")
   if stop then return stop end
   notify.warning(ctx, ("Promotion of %s failed, primary not ready: %s"):format(ctx.target_label, message))
-  ctx.host.metrics.failed(ctx.canary)
+  alerts.send(ctx, "error", "Promotion failed, primary not ready: " .. message)
+  ctx.host.metrics.failed(ctx.canary, status.run_seconds(ctx))
   return outcome.post_rollout(ctx) or {}
 end
 
@@ -124,7 +126,9 @@ function promotion.finalising(ctx)
   stop = status.enter(ctx, "Succeeded", {
     canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = outcome.pending(ctx) })
   if stop then return stop end
-  ctx.host.metrics.succeeded(ctx.canary)
+  ctx.host.metrics.succeeded(ctx.canary, status.run_seconds(ctx))
+  alerts.send(ctx, "info", ctx.canary.skip_analysis and "Canary analysis was skipped, promotion finished."
+    or "Canary analysis completed successfully, promotion finished.")
   local closing = ctx.canary.skip_analysis and "Promotion completed! Canary analysis was skipped for %s"
     or "Promotion completed! Scaling down %s"
   return outcome.post_rollout(ctx, closing:format(ctx.target_label)) or {}

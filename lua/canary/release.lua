@@ -1,6 +1,7 @@
 --- The steps of a run before its promotion: start, restart, rollback.
 
 local act = require("canary.act")
+local alerts = require("canary.alerts")
 local digest = require("digest")
 local gates = require("canary.gates")
 local intents = require("canary.intents")
@@ -142,6 +143,7 @@ function release.start(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Progressing", run_fields(ctx))
   if stop then return stop end
+  alerts.send(ctx, "info", "New revision detected, progressing canary analysis.", true)
   if intents.wants(ctx, "retry") then stop = intents.finish(ctx, "done") end
   return stop or { after = ctx.canary.analysis.interval }
 end
@@ -165,6 +167,7 @@ function release.wait_for_approval(ctx, hook)
   else
     notify.warning(ctx, ("Halt %s advancement waiting for approval %s"):format(ctx.label, hook.name))
     stop = status.enter(ctx, "Waiting", {})
+    if not stop and not hook.muteAlert then alerts.send(ctx, "warn", "Canary is waiting for approval.") end
   end
   return stop or { after = ctx.canary.analysis.interval }
 end
@@ -199,14 +202,18 @@ function release.canary_ready(ctx)
   if not ctx.canary_ready then
     local message = ("canary %s %s not ready: %s"):format(ctx.kind.noun, ctx.target_label, ctx.canary_message)
     notify.once(ctx, "Warning", message)
-    if not ctx.canary_retriable then return release.rollback(ctx) end
+    if not ctx.canary_retriable then
+      return release.rollback(ctx, "error", "Progress deadline exceeded " .. message)
+    end
     return { after = ctx.canary.analysis.interval }
   end
   return timing.settled(ctx, ctx.target)
 end
 
 --- Back to the primary. The canary's pods go when their traffic has left them.
-function release.rollback(ctx)
+--- @param severity string?  of the alert that tells why, and
+--- @param reason string?    what it says; the threshold says it by itself
+function release.rollback(ctx, severity, reason)
   local failed = ctx.status.failedChecks or 0
   local stop = act.to_primary(ctx)
   if stop then return stop end
@@ -217,9 +224,11 @@ function release.rollback(ctx)
   if stop then return stop end
   if failed >= ctx.canary.analysis.threshold then
     notify.warning(ctx, ("Rolling back %s failed checks threshold reached %d"):format(ctx.label, failed))
+    severity, reason = "error", ("Failed checks threshold reached %d"):format(failed)
   end
+  if reason then alerts.send(ctx, severity, reason) end
   notify.warning(ctx, ("Canary failed! Scaling down %s"):format(ctx.label), "Failed")
-  ctx.host.metrics.failed(ctx.canary)
+  ctx.host.metrics.failed(ctx.canary, status.run_seconds(ctx))
   return outcome.post_rollout(ctx) or { after = timing.drain_seconds(ctx) }
 end
 

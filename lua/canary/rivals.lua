@@ -8,8 +8,14 @@ local function older(a, b)
   return a.metadata.name < b.metadata.name
 end
 
+--- Kinds of one name in different groups are different things: a Service of Knative's is beside one of Kubernetes'.
+local function group_of(ref)
+  return type(ref.apiVersion) == "string" and ref.apiVersion:match("^(.+)/") or ""
+end
+
 local function same(one, two)
   return type(one) == "table" and type(two) == "table" and one.kind == two.kind and one.name == two.name
+    and group_of(one) == group_of(two)
 end
 
 local function target_of(object) return object.spec and object.spec.targetRef end

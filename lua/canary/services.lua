@@ -23,7 +23,7 @@ local function ports(canary, discovered)
   return out
 end
 
---- The Service of one role: "apex", "primary" or "canary".
+--- The Service of one role: "apex", "primary", "canary", or "pods", which only gives the primary's pods their names.
 function services.wanted(canary, role, discovered)
   local name, given = canary.names[role], canary.service[role] or {}
   local label = canary.target.label
@@ -42,7 +42,8 @@ function services.wanted(canary, role, discovered)
       type = "ClusterIP",
       selector = { [label] = pods },
       ports = ports(canary, discovered),
-      clusterIP = canary.service.headless and "None" or nil,
+      clusterIP = (canary.service.headless or role == "pods") and "None" or nil,
+      publishNotReadyAddresses = role == "pods" or nil, -- peers find each other before they are ready
       trafficDistribution = canary.service.traffic_distribution,
     },
   }

@@ -84,6 +84,12 @@ function status.is(ctx, ...)
   return false
 end
 
+--- Seconds since the run began; nil when that is not known.
+function status.run_seconds(ctx)
+  local began = rfc3339.parse(ctx.status.runStartedAt)
+  return began and math.max(0, ctx.now - began)
+end
+
 --- When the last step or check was, in seconds; 0 when there never was one.
 function status.last_step(ctx)
   return rfc3339.parse(ctx.status.lastCheckTime) or rfc3339.parse(ctx.status.lastTransitionTime) or 0

@@ -4,6 +4,7 @@
 -- the cluster, so a tick may be run again from its start at any time.
 
 local advance = require("canary.advance")
+local alerts = require("canary.alerts")
 local arms = require("canary.arms")
 local confined = require("canary.confined")
 local finalise = require("canary.finalise")
@@ -131,7 +132,10 @@ function tick.run(host, namespace, name)
     stop = problem_solved(ctx, at) or stop
   end
   if ctx.approved and not stop.fail then stop = intents.finish(ctx, "done") or stop end
-  if stop.fail then return nil, stop.fail, stop.code end
+  if stop.fail then
+    alerts.flush(ctx) -- what was stored before the failure is not met again
+    return nil, stop.fail, stop.code
+  end
   notify.flush(ctx)
   if ctx.analysed then host.metrics.analysed(ctx.canary, host.clock.monotonic() - began) end
   return stop.after

@@ -91,6 +91,13 @@ local function owners(ctx, have)
   return out
 end
 
+local function is_owner(ctx, object)
+  for _, owner in ipairs(object.metadata.ownerReferences or {}) do
+    if owner.uid == ctx.object.metadata.uid then return true end
+  end
+  return false
+end
+
 local function copy_of(ctx, object, have)
   return {
     apiVersion = "v1",
@@ -120,6 +127,7 @@ function tracked.copy(ctx, configs)
         data = merge.diff(have.data or {}, want.data or {}),
         binaryData = merge.diff(have.binaryData or {}, want.binaryData or {}),
       }
+      if not is_owner(ctx, have) then patch.metadata = { ownerReferences = want.metadata.ownerReferences } end
       have.apiVersion, have.kind = "v1", object.kind
       have, stop = cluster.patch(ctx, have, patch)
     end

@@ -7,8 +7,6 @@
 --   one_of  the values of a text; with `lenient`, another one is told of and passes
 --   idle    why the flag has no effect here, for a sentence "flag -x has no effect: ..."
 
-local ALERTS = "alerts are not sent yet, events and the event webhook are"
-local ROUTERS = "no router that reads it is here yet"
 local LOGGER = "it belongs to a logger that is not linked"
 
 local flags = {
@@ -20,10 +18,8 @@ local flags = {
   { "kubeconfig-service-mesh", "text", "", "path to the kubeconfig of the cluster that holds the routes",
     idle = "routes are still written to the cluster of the Canary" },
   { "namespace", "text", "", "the one namespace where Canaries are looked for; empty means all" },
-  { "enable-leader-election", "boolean", false, "one of several replicas works",
-    idle = "there is no leader election yet, so run one replica only" },
-  { "leader-election-namespace", "text", "kube-system", "namespace of the Lease",
-    idle = "there is no leader election yet" },
+  { "enable-leader-election", "boolean", false, "one of several replicas works" },
+  { "leader-election-namespace", "text", "kube-system", "namespace of the Lease, where -namespace names none" },
 
   -- what a Canary does not say itself
   { "mesh-provider", "text", "istio", "router of a Canary that names none" },
@@ -31,21 +27,20 @@ local flags = {
   { "selector-labels", "list", "app,name,app.kubernetes.io/name", "labels that may tell the pods of a target" },
   { "include-label-prefix", "list", "", "prefixes of labels that are copied to the primary; * means all" },
   { "enable-config-tracking", "boolean", true, "ConfigMaps and Secrets follow their target" },
-  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations",
-    idle = ROUTERS },
-  { "ingress-class", "text", "", "class of generated routes", idle = ROUTERS },
+  { "ingress-annotations-prefix", "text", "nginx.ingress.kubernetes.io", "prefix of an Ingress' annotations" },
+  { "ingress-class", "text", "", "class of generated routes" },
   { "no-cross-namespace-refs", "boolean", false, "refuse references into other namespaces" },
 
   -- messages
   { "event-webhook", "text", "", "where events are posted", env = "EVENT_WEBHOOK_URL" },
-  { "slack-url", "text", "", "webhook of Slack", env = "SLACK_URL", idle = ALERTS },
-  { "slack-token", "text", "", "token of Slack", env = "SLACK_TOKEN", idle = ALERTS },
-  { "slack-proxy-url", "text", "", "proxy to Slack", env = "SLACK_PROXY_URL", idle = ALERTS },
-  { "slack-user", "text", "flagger", "who writes in Slack", idle = ALERTS },
-  { "slack-channel", "text", "", "channel of Slack", idle = ALERTS },
-  { "msteams-url", "text", "", "webhook of Microsoft Teams", env = "MSTEAMS_URL", idle = ALERTS },
-  { "msteams-proxy-url", "text", "", "proxy to Microsoft Teams", env = "MSTEAMS_PROXY_URL", idle = ALERTS },
-  { "cluster-name", "text", "", "name of the cluster in alerts", idle = ALERTS },
+  { "slack-url", "text", "", "webhook of Slack", env = "SLACK_URL" },
+  { "slack-token", "text", "", "token of Slack", env = "SLACK_TOKEN" },
+  { "slack-proxy-url", "text", "", "proxy to Slack", env = "SLACK_PROXY_URL" },
+  { "slack-user", "text", "flagger", "who writes in Slack" },
+  { "slack-channel", "text", "", "channel of Slack" },
+  { "msteams-url", "text", "", "webhook of Microsoft Teams", env = "MSTEAMS_URL" },
+  { "msteams-proxy-url", "text", "", "proxy to Microsoft Teams", env = "MSTEAMS_PROXY_URL" },
+  { "cluster-name", "text", "", "name of the cluster in alerts" },
 
   -- the process
   { "log-level", "text", "debug", "the least that is logged", lenient = "info",

@@ -21,6 +21,11 @@ function kube.get(ref) end
 ---@since 1
 function kube.list(ref) end
 
+--- What the API server answers to a GET of `path` (below /api/ or /apis/, escaped, with its query): for what cannot be
+--- watched. One request each time; nothing is cached and the tick does not depend on it.
+---@since 1
+function kube.read(path) end
+
 --- Creates, and returns what the server stored.
 ---@since 1
 function kube.create(object) end

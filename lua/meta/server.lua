@@ -3,7 +3,7 @@
 
 server = {}
 
---- options: { address = "127.0.0.1", port = 0, handler = fn }. handler(request) gets
+--- options: { address = "127.0.0.1", port = 0, handler = fn, cert =, key = PEM texts for TLS }. handler(request) gets
 --- { method =, path =, query = { key = value }, headers = fn(name) -> value|nil, body = } and returns
 --- { status = 200, headers = { Name = value }, body = "" }, or
 --- { status =, headers =, stream = function(stream) end, on_close = function() end }: chunked, without an end;

@@ -1,5 +1,6 @@
 --- The checks of a Canary's metrics: what to ask, and the verdict on each answer. See README.md.
 
+local dialogue = require("metrics.dialogue")
 local duration = require("util.duration")
 local json = require("json")
 local judge = require("metrics.judge")
@@ -20,7 +21,7 @@ end
 
 local function path_of(index) return ("spec.analysis.metrics[%d]"):format(index - 1) end
 
-check.reads, check.secrets = resolve.reads, resolve.secrets
+check.reads, check.secrets, check.ambient = resolve.reads, resolve.secrets, resolve.ambient
 
 --- An item that has nothing to ask.
 local function decided(it, verdict)
@@ -31,29 +32,31 @@ end
 local function asking(it, provider, ctx, request)
   return {
     name = it.metric.name, kind = it.kind, request = request,
-    judge = function(answer, message)
-      if not answer then return judge.failed(it, "request failed: " .. tostring(message)) end
-      return judge.parsed(it, provider.parse(answer, ctx))
-    end,
+    judge = dialogue.new(provider, ctx, request, function(...) return judge.parsed(it, ...) end),
   }
+end
+
+--- The interval of an entry. Returns true, or nil and what is wrong with it.
+local function set_interval(it)
+  it.interval = given(it.metric.interval) or DEFAULT_INTERVAL
+  it.seconds = duration.parse(it.interval)
+  if it.seconds then return true end
+  return nil, ("%s.interval: expected a duration, found %s"):format(path_of(it.index), tostring(it.interval))
 end
 
 --- Interval and bounds of an entry. Returns true, or nil and what is wrong with it.
 local function prepare(it)
-  local path = path_of(it.index)
-  it.interval = given(it.metric.interval) or DEFAULT_INTERVAL
-  it.seconds = duration.parse(it.interval)
-  if not it.seconds then
-    return nil, ("%s.interval: expected a duration, found %s"):format(path, tostring(it.interval))
-  end
-  return judge.prepare(it, path)
+  local ready, message = set_interval(it)
+  if not ready then return nil, message end
+  return judge.prepare(it, path_of(it.index))
 end
 
 local function context(it, object, secret, query)
   it.query = query
   return {
     template = object, secret = secret, query = query, interval = it.seconds,
-    variables = it.metric.templateVariables or {}, now = it.now,
+    variables = it.metric.templateVariables or {}, now = it.now, ambient = it.ambient, metric = it.metric.name,
+    canary = { namespace = it.canary.namespace, name = it.canary.name },
   }
 end
 
@@ -110,8 +113,9 @@ local function template_item(it)
 end
 
 --- What the items of one plan share.
-local function shared(canary, settings, templates, now, secrets)
-  return { canary = canary, settings = settings, templates = templates or {}, secrets = secrets or {}, now = now }
+local function shared(canary, settings, templates, now, secrets, ambient)
+  return { canary = canary, settings = settings, templates = templates or {}, secrets = secrets or {}, now = now,
+    ambient = ambient or {} }
 end
 
 local function item_of(base, kind, index, metric)
@@ -127,8 +131,9 @@ end
 --- @param templates table  "namespace/name" -> MetricTemplate, or a text that says why it could not be read
 --- @param now number       seconds since the epoch
 --- @param secrets table?   "namespace/name" -> a Secret's data, or such a text
-function check.plan(canary, settings, templates, now, secrets)
-  local base, out = shared(canary, settings, templates, now, secrets), {}
+--- @param ambient table?   what of the names in `check.ambient` there is: name -> text
+function check.plan(canary, settings, templates, now, secrets, ambient)
+  local base, out = shared(canary, settings, templates, now, secrets, ambient), {}
   for index, metric in ipairs(canary.analysis.metrics) do
     local builtin = BUILTIN[metric.name]
     if builtin then out[#out + 1] = builtin_item(item_of(base, builtin, index, metric)) end
@@ -145,33 +150,35 @@ function check.plan(canary, settings, templates, now, secrets)
   return out
 end
 
+--- What is asked to find out whether a provider is there: a query like any other, or a request of its own.
+local function online_request(provider, ctx)
+  local asked, message = provider.online(ctx)
+  if type(asked) ~= "string" then return asked, message end
+  ctx.query = asked
+  return provider.request(ctx)
+end
+
 --- Asks whether `provider` answers. `wrap` makes a complaint into the text that is shown.
 local function online_item(it, provider, ctx, wrap)
   local name = it.metric.name
-  ctx.query = provider.online(ctx)
-  local request, message = provider.request(ctx)
+  local request, message = online_request(provider, ctx)
   if not request then
     local text = wrap(message)
     return { name = name, kind = it.kind, judge = function() return text end }
   end
-  local function complaint(answer, why)
-    if not answer then return "running query failed: request failed: " .. tostring(why) end
-    local value, wrong = provider.parse(answer, ctx)
-    if value == nil then return "running query failed: " .. wrong end
-    return provider.is_online(value)
+  local function conclude(value, wrong)
+    local found
+    if value == nil then found = "running query failed: " .. wrong
+    elseif provider.is_online then found = provider.is_online(value) end
+    return found and wrap(found)
   end
-  return {
-    name = name, kind = it.kind, request = request,
-    judge = function(answer, why)
-      local found = complaint(answer, why)
-      return found and wrap(found)
-    end,
-  }
+  return { name = name, kind = it.kind, request = request, judge = dialogue.new(provider, ctx, request, conclude) }
 end
 
 local function online_template(it)
   local label = ("metric template %s.%s "):format(it.ref.name, it.ref.namespace)
-  local found, message = resolve.template(it.ref, it.templates, it.secrets)
+  local found, message = set_interval(it)
+  if found then found, message = resolve.template(it.ref, it.templates, it.secrets) end
   if not found then
     return { name = it.metric.name, kind = it.kind, judge = function() return label .. message end }
   end
@@ -183,8 +190,8 @@ local function online_template(it)
 end
 
 --- Whether the providers of all entries answer. The items' `judge` gives nil, or what is wrong. Arguments as of `plan`.
-function check.online(canary, settings, templates, now, secrets)
-  local base, out = shared(canary, settings, templates, now, secrets), {}
+function check.online(canary, settings, templates, now, secrets, ambient)
+  local base, out = shared(canary, settings, templates, now, secrets, ambient), {}
   for index, metric in ipairs(canary.analysis.metrics) do
     if BUILTIN[metric.name] then
       local it = item_of(base, BUILTIN[metric.name], index, metric)

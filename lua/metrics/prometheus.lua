@@ -1,70 +1,39 @@
 --- Prometheus and what answers like it: an instant query, one number.
+--
+-- Keys of the Secret beside those of ask.lua:
+--   token                                            sent as a bearer token; or
+--   username, password                               basic authentication; or
+--   aws_access_key_id, aws_secret_access_key,
+--   aws_session_token (of temporary ones)            signed for Amazon Managed Prometheus, with spec.provider.region
 
-local digest = require("digest")
+local address = require("metrics.address")
+local answer = require("metrics.answer")
+local ask = require("metrics.ask")
+local aws = require("metrics.aws")
 local json = require("json")
+local sigv4 = require("util.sigv4")
 local text = require("util.text")
 
 local prometheus = { name = "prometheus" }
 
-local TIMEOUT = 5 -- seconds
-local MAX_BODY = 1 << 20
-local SHOWN = 512 -- bytes of somebody else's text in a message
-local NO_VALUES = "no values found"
-
-local REASONS = {
-  [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed",
-  [408] = "Request Timeout", [413] = "Request Entity Too Large", [422] = "Unprocessable Entity",
-  [429] = "Too Many Requests", [500] = "Internal Server Error", [502] = "Bad Gateway", [503] = "Service Unavailable",
-  [504] = "Gateway Timeout",
-}
-
---- The parts of an address, or nil. What follows its path is dropped.
-local function split(address)
-  if type(address) ~= "string" or address:find("[%c ]") then return nil end
-  local scheme, authority, path = address:match("^(%a+)://([^/?#]+)([^?#]*)")
-  if not scheme or (scheme:lower() ~= "http" and scheme:lower() ~= "https") then return nil end
-  local userinfo, host = authority:match("^(.*)@(.*)$")
-  host = host or authority
-  if not (host:find("^[%w%-._~]+$") or host:find("^[%w%-._~]+:%d+$") or host:find("^%[[%x:.]+%]:?%d*$")) then
-    return nil
-  end
-  return { scheme = scheme:lower(), host = host, path = path, userinfo = userinfo }
-end
-
---- `prefix/api/v1/query` without empty and dotted parts.
-local function join(prefix)
-  local parts = {}
-  for part in (prefix .. "/api/v1/query"):gmatch("[^/]+") do
-    if part == ".." then
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  return "/" .. table.concat(parts, "/")
-end
-
-local function unescape(value)
-  return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
-local function basic(user, password)
-  return "Basic " .. digest.base64(user .. ":" .. password)
-end
+local SIGNED_FOR = "aps"
 
 --- The Authorization header: nil without credentials; false and a message when they are incomplete.
-local function authorization(secret, userinfo)
-  if secret then
-    -- a text from `kubectl create secret --from-file` ends in a newline, which no header may hold
-    if secret.token then return "Bearer " .. secret.token:gsub("[\r\n]+$", "") end
+local function authorization(ctx, place)
+  local secret = ctx.secret
+  if secret and secret.token then
+    local token, message = ask.key(ctx, "token")
+    return token and "Bearer " .. token, message
+  end
+  if secret and secret.aws_access_key_id then return nil end
+  if ask.has_login(ctx) then
     for _, key in ipairs({ "username", "password" }) do
       if not secret[key] then return false, "prometheus credentials does not contain a " .. key end
     end
-    return basic(secret.username, secret.password)
+    return ask.basic(secret.username, secret.password)
   end
-  if not userinfo then return nil end
-  local user, password = userinfo:match("^([^:]*):?(.*)$")
-  return basic(unescape(user), unescape(password))
+  local user, password = address.login(place)
+  return user and ask.basic(user, password)
 end
 
 local function values_of(name, value)
@@ -78,15 +47,15 @@ local function values_of(name, value)
   return out
 end
 
---- The template's headers; ours replaces one of the same name.
-local function headers_of(provider, auth)
+--- The template's headers; the Authorization that the Secret gives replaces theirs.
+local function headers_of(provider, auth, replaced)
   local out, given = {}, provider.headers or {}
   if type(given) ~= "table" then return nil, "headers: expected an object" end
   for name, value in pairs(given) do
     if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
       return nil, ("%s is not the name of a header"):format(tostring(name))
     end
-    if not (auth and name:lower() == "authorization") then
+    if not (replaced and name:lower() == "authorization") then
       local values, message = values_of(name, value)
       if not values then return nil, message end
       out[name] = values
@@ -96,63 +65,45 @@ local function headers_of(provider, auth)
   return out
 end
 
---- An address for people: a password in it is not shown.
-local function without_password(address)
-  return (tostring(address or ""):gsub("//[^/@]*@", "//***@"))
+--- The request with the headers of an AWS signature, when the Secret has keys for one.
+local function signed(ctx, request)
+  local keys, message = aws.of_secret(ctx)
+  if not keys then return not message and request or nil, message end
+  local region
+  region, message = aws.region(ctx)
+  if not region then return nil, message end
+  request.headers = sigv4.headers(request, keys, { region = region, service = SIGNED_FOR }, ctx.now)
+  return request
 end
 
 --- What to ask. See README.md for `ctx`.
 function prometheus.request(ctx)
   local provider = ctx.template.spec.provider
-  local address = split(provider.address)
-  if not address then
-    return nil, ("prometheus address %s is not a valid URL"):format(without_password(provider.address))
-  end
+  local place, message = ask.place(ctx)
+  if not place then return nil, message end
   if ctx.query:find("^[%s]*$") then return nil, "the query is empty" end
-  local auth, message = authorization(ctx.secret, address.userinfo)
-  if auth == false then return nil, message end
-  local headers
-  headers, message = headers_of(provider, auth)
+  local auth, headers, request
+  auth, message = authorization(ctx, place)
+  if auth == false or message then return nil, message end
+  headers, message = headers_of(provider, auth, auth or aws.is_meant(ctx))
   if not headers then return nil, message end
-  local query = text.percent(text.collapse(ctx.query))
-  return {
-    method = "GET",
-    url = ("%s://%s%s?query=%s"):format(address.scheme, address.host, join(address.path), query),
-    headers = headers,
-    timeout = TIMEOUT,
-    max_bytes = MAX_BODY,
-    tls = provider.insecureSkipVerify == true and { insecure = true } or nil,
-    follow = true,
-  }
-end
-
-local function bad(message, ...) return nil, message:format(...), "BAD_ANSWER" end
-
-local function cut(value) return text.cut(tostring(value), SHOWN) end
-
-local function is_object(value) return type(value) == "table" and not json.is_array(value) end
-
---- Go's ParseFloat on the texts that a Prometheus writes.
-local function float(value)
-  if value:lower():find("^[+-]?inf$") then return value:sub(1, 1) == "-" and -math.huge or math.huge end
-  if value:lower() == "nan" then return 0 / 0 end
-  if not (value:find("^[+-]?%d+%.?%d*$") or value:find("^[+-]?%d*%.?%d+[eE][+-]?%d+$")
-    or value:find("^[+-]?%d+%.%d*[eE][+-]?%d+$") or value:find("^[+-]?%.%d+$")) then
-    return nil
-  end
-  local number = tonumber((value:gsub("^%+", ""))) + 0.0
-  if number - number == 0 then return number end -- else the text was out of range
+  request, message = ask.request(ctx, place, { path = "api/v1/query", headers = headers,
+    query = { { "query", text.collapse(ctx.query) } } })
+  if not request then return nil, message end
+  return signed(ctx, request)
 end
 
 --- The number of one element of the result.
 local function sample(element)
-  if not is_object(element) then return bad("element of the result is not an object") end
-  if element.values ~= nil and element.values ~= json.null then return bad("query returned multiple values") end
+  if not answer.is_object(element) then return answer.bad("element of the result is not an object") end
+  if element.values ~= nil and element.values ~= json.null then
+    return answer.bad("query returned multiple values")
+  end
   local value = element.value
-  if type(value) ~= "table" or #value < 2 then return bad("element of the result has no value") end
-  if type(value[2]) ~= "string" then return bad("value of the result is not a text") end
-  local number = float(value[2])
-  if not number then return bad("value of the result is not a number: %s", cut(value[2])) end
+  if type(value) ~= "table" or #value < 2 then return answer.bad("element of the result has no value") end
+  if type(value[2]) ~= "string" then return answer.bad("value of the result is not a text") end
+  local number = answer.float(value[2])
+  if not number then return answer.bad("value of the result is not a number: %s", answer.cut(value[2])) end
   return number
 end
 
@@ -164,38 +115,34 @@ local function last(result)
     number, message, code = sample(element)
     if not number then return nil, message, code end
   end
-  if not number or number ~= number then return nil, NO_VALUES end
+  if not number or number ~= number then return answer.none() end
   return number
 end
 
-local function no_result(body)
-  local result_type = is_object(body.data) and body.data.resultType
-  if result_type == "scalar" or result_type == "string" then return bad("query returned a %s", result_type) end
-  if result_type == "matrix" then return bad("query returned multiple values") end
+--- nil, or what a result is that holds no single number.
+local function unusable(data)
+  local result_type = answer.is_object(data) and data.resultType
+  if result_type == "scalar" or result_type == "string" then return "query returned a " .. result_type end
+  if result_type == "matrix" then return "query returned multiple values" end
 end
 
 --- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
-function prometheus.parse(answer)
-  local body_text = answer.body or ""
-  if #body_text > MAX_BODY then return nil, ("answer of more than %d bytes"):format(MAX_BODY), "TOO_LARGE" end
-  if answer.status >= 400 then
-    local reason = REASONS[answer.status]
-    return bad("error response: Status %d%s: %s", answer.status, reason and " " .. reason or "", cut(body_text))
-  end
-  local body, message = json.decode(body_text)
-  if body == nil then return bad("error unmarshaling result: %s, '%s'", message, cut(body_text)) end
-  if not is_object(body) then return bad("answer is not an object: '%s'", cut(body_text)) end
+function prometheus.parse(given)
+  local body, message, code = answer.object(given)
+  if not body then return nil, message, code end
   if body.status == "error" then
-    return bad("error response: %s: %s", cut(body.errorType or "error"), cut(body.error or "no reason given"))
+    return answer.bad("error response: %s: %s", answer.cut(body.errorType or "error"),
+      answer.cut(body.error or "no reason given"))
   end
-  local _, wrong, code = no_result(body)
-  if wrong then return nil, wrong, code end
   local data = body.data
-  if data == nil or data == json.null then return nil, NO_VALUES end
-  if not is_object(data) then return bad("data of the answer is not an object") end
-  if data.result == nil or data.result == json.null then return nil, NO_VALUES end
-  if not json.is_array(data.result) then return bad("result of the answer is not a list") end
-  return last(data.result)
+  if data == nil or data == json.null then return answer.none() end
+  local wrong = unusable(data)
+  if wrong then return answer.bad("%s", wrong) end
+  if not answer.is_object(data) then return answer.bad("data of the answer is not an object") end
+  local result
+  result, message, code = answer.list(data, "result")
+  if not result then return nil, message, code end
+  return last(result)
 end
 
 function prometheus.online() return "vector(1)" end

@@ -2,11 +2,16 @@
 
 local digest = require("digest")
 local json = require("json")
+local nearest = require("util.nearest")
 local registry = require("util.registry")
 
 local resolve = {}
 
 local GROUP = "flagger.app/v1beta1"
+
+-- The values of the CRD that a file here serves, for the hint at a name that none does.
+resolve.TYPES = { "cloudwatch", "datadog", "dynatrace", "externalmetrics", "graphite", "influxdb", "keptn", "newrelic",
+  "prometheus", "splunk", "stackdriver" }
 
 local function given(value)
   if value ~= json.null and value ~= "" then return value end
@@ -56,6 +61,34 @@ function resolve.secrets(canary, templates)
   return out
 end
 
+--- What the named templates' providers want to know of the engine's surroundings: { env = {names}, files = {names} },
+--- the latter of environment variables that name a file. Both sorted, each name once.
+function resolve.ambient(canary, templates)
+  local out, seen = { env = {}, files = {} }, {}
+  for _, metric in ipairs(canary.analysis.metrics) do
+    local ref = resolve.ref(canary, metric)
+    local object = ref and templates[key_of(ref)]
+    local spec = type(object) == "table" and type(object.spec) == "table" and object.spec or {}
+    local kind = type(spec.provider) == "table" and spec.provider.type
+    local provider = type(kind) == "string" and registry.find("metrics", kind)
+    for list, names in pairs(provider and provider.ambient or {}) do
+      for _, name in ipairs(names) do
+        if not seen[name] then out[list][#out[list] + 1] = name end
+        seen[name] = true
+      end
+    end
+  end
+  table.sort(out.env)
+  table.sort(out.files)
+  return out
+end
+
+local function unknown(kind)
+  local close = nearest.of(kind, resolve.TYPES)
+  return ("provider %s error: metric provider %s is not available in this build%s"):format(kind, kind,
+    close and (" (did you mean %s?)"):format(close) or "")
+end
+
 --- The decoded data of a template's Secret. nil without one; nil and a message when it cannot be had.
 local function secret_of(object, ref, secrets)
   local wanted = secret_ref(object, ref.namespace)
@@ -88,9 +121,7 @@ function resolve.template(ref, templates, secrets)
   if message then return nil, message end
   local kind = spec.provider.type
   local provider = registry.find("metrics", kind)
-  if not provider then
-    return nil, ("provider %s error: metric provider %s is not available in this build"):format(kind, kind)
-  end
+  if not provider then return nil, unknown(kind) end
   return { object = object, provider = provider, secret = secret, type = kind }
 end
 

@@ -14,6 +14,7 @@ local owned = {}
 local ORIGINAL = "flagger.kubernetes.io/original-configuration"
 local METADATA = "serin.dev/original-metadata"
 local APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+local MARK = "serin.dev/canary"
 
 --- The labels and annotations that a route object of this canary has.
 function owned.metadata(canary)
@@ -26,7 +27,23 @@ function owned.create(key, api_version, kind, name, spec, metadata)
   return object.create(key, { apiVersion = api_version, kind = kind, metadata = metadata, spec = spec })
 end
 
-local function is_ours(canary, live)
+local function mark_of(canary)
+  return canary.namespace .. "/" .. canary.name
+end
+
+--- `metadata` with the mark of objects that no Canary can own, because they are in no namespace.
+function owned.marked(canary, metadata)
+  return object.merged(metadata, { annotations = { [MARK] = mark_of(canary) } })
+end
+
+--- True for an object in no namespace that was created for this canary.
+function owned.is_marked(canary, live)
+  return live.metadata.namespace == nil and (live.metadata.annotations or {})[MARK] == mark_of(canary)
+end
+
+--- True when `live` goes with the canary.
+function owned.is_ours(canary, live)
+  if owned.is_marked(canary, live) then return true end
   return list.find(live.metadata.ownerReferences or {}, function(owner)
     return owner.kind == "Canary" and owner.name == canary.name
   end) ~= nil
@@ -67,7 +84,7 @@ end
 function owned.repair(key, canary, live, spec, metadata)
   local want = { spec = spec, metadata = object.copy(metadata or {}) }
   local patches = object.patches(key, live, want)
-  if #patches == 0 or is_ours(canary, live) or recorded(live) then return patches end
+  if #patches == 0 or owned.is_ours(canary, live) or recorded(live) then return patches end
   local notes = record(live, want.metadata)
   want.metadata.annotations = object.merged(want.metadata.annotations or {}, notes)
   return object.patches(key, live, want)
@@ -91,9 +108,10 @@ local function collapsed(have, patch)
   return object.patch(have, patch)
 end
 
---- The patches that give the user's object back; none for an object that goes with the canary.
+--- The patches that give the user's object back; none for an object that goes with the canary by itself.
 function owned.restore(key, canary, live)
-  if not live or is_ours(canary, live) then return {} end
+  if live and owned.is_marked(canary, live) then return { { key = key, delete = true } } end
+  if not live or owned.is_ours(canary, live) then return {} end
   local annotations = live.metadata.annotations or {}
   local before = decoded(annotations[METADATA]) or {}
   local notes = object.copy(before.annotations or {})

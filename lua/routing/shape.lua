@@ -5,9 +5,10 @@ local object = require("util.object")
 
 local shape = {}
 
---- `TraefikService app.demo`
+--- `TraefikService app.demo`; without the namespace where there is none.
 function shape.title(body)
-  return ("%s %s.%s"):format(body.kind, body.metadata.name, body.metadata.namespace or "default")
+  if not body.metadata.namespace then return ("%s %s"):format(body.kind, body.metadata.name) end
+  return ("%s %s.%s"):format(body.kind, body.metadata.name, body.metadata.namespace)
 end
 
 --- A message about one field of an object.
@@ -24,10 +25,9 @@ local function below(body, path)
   return value
 end
 
---- The list at a dotted path, all of whose items are objects; an empty list where `optional` and absent.
+--- `items`, found at `path`, as a list all of whose items are objects; an empty list where `optional` and absent.
 --- Otherwise nil and a message.
-function shape.list(body, path, optional)
-  local items = below(body, path)
+function shape.items(body, path, items, optional)
   if items == nil or items == json.null then
     if optional then return json.array() end
     return nil, shape.odd(body, path, "is missing")
@@ -41,6 +41,11 @@ function shape.list(body, path, optional)
     end
   end
   return items
+end
+
+--- As `items`, of what is at the dotted path.
+function shape.list(body, path, optional)
+  return shape.items(body, path, below(body, path), optional)
 end
 
 --- A weight of 0 or more as an integer, `default` when absent; otherwise nil and a message.

@@ -1,6 +1,6 @@
 --- The workload controllers of the embedded cluster: they follow the objects, a moment later each.
 --
--- Deployments roll out as Kubernetes does it; DaemonSets and StatefulSets replace their pods at once.
+-- Deployments, DaemonSets and StatefulSets roll out as Kubernetes does it, with pods that go at once.
 
 local fnv = require("util.fnv")
 local json = require("json")

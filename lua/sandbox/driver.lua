@@ -197,6 +197,8 @@ local function run_spawned(self)
     local task = self.spawned[index]
     if task.due <= self.world.now then
       local ok, wait = coroutine.resume(task.running)
+      self.writing = false
+      if wait == KILLED then return die(self) end
       if not ok then self.errors[#self.errors + 1] = { time = self.world.now, message = wait, code = "ERROR" } end
       if coroutine.status(task.running) == "dead" then
         table.remove(self.spawned, index)

@@ -66,6 +66,13 @@ local function kube_of(self)
     return page.items
   end
 
+  --- What a scenario put at that path into `world.readable`.
+  function kube.read(path)
+    local given = (self.world.readable or {})[path]
+    if given == nil then return nil, "the server could not find the requested resource", "NOT_FOUND" end
+    return merge.copy(given)
+  end
+
   function kube.create(object)
     local sent = merge.copy(object)
     local ref = ref_of(object)
@@ -192,6 +199,7 @@ function host.new(world, options)
   self.send = options.send or function(call) return world.api:call(call) end
   self.sleep = options.sleep or function(seconds) world:advance(seconds) end
   self.log = log_of(self)
+  self.getenv = function() return nil end -- nothing of this machine is seen from inside
   self.clock, self.kube, self.http = clock_of(self), kube_of(self), http_of(self)
   return self
 end

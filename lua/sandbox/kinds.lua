@@ -13,6 +13,7 @@ v1 Service services svc unversioned
 v1 Pod pods po unversioned
 v1 ConfigMap configmaps cm plain,unversioned
 v1 Secret secrets - plain,unversioned
+v1 PersistentVolumeClaim persistentvolumeclaims pvc unversioned
 v1 ServiceAccount serviceaccounts sa plain,unversioned
 v1 Event events ev plain,unversioned
 events.k8s.io/v1 Event events - plain,unversioned
@@ -35,9 +36,9 @@ traefik.io/v1alpha1 TraefikService traefikservices - -
 traefik.io/v1alpha1 IngressRoute ingressroutes - -
 projectcontour.io/v1 HTTPProxy httpproxies - -
 split.smi-spec.io/v1alpha1,v1alpha2,v1alpha3 TrafficSplit trafficsplits ts -
-appmesh.k8s.aws/v1beta2 VirtualNode virtualnodes - -
+appmesh.k8s.aws/v1beta2,v1beta1 VirtualNode virtualnodes - -
 appmesh.k8s.aws/v1beta2 VirtualRouter virtualrouters - -
-appmesh.k8s.aws/v1beta2 VirtualService virtualservices - -
+appmesh.k8s.aws/v1beta2,v1beta1 VirtualService virtualservices - -
 gloo.solo.io/v1 Upstream upstreams - -
 gateway.solo.io/v1 RouteTable routetables - -
 apisix.apache.org/v2 ApisixRoute apisixroutes ar -

@@ -12,6 +12,16 @@ local function ready(now, status)
     lastTransitionTime = now } })
 end
 
+--- The newest Revision that is ready is known to its Service.
+local function tell_service(world, revision)
+  local object = world.api:peek({ apiVersion = API, kind = "Service", namespace = revision.metadata.namespace,
+    name = revision.metadata.labels["serving.knative.dev/service"] })
+  if not object or revision.metadata.name <= (object.status.latestReadyRevisionName or "") then return end
+  local status = merge.copy(object.status)
+  status.latestReadyRevisionName = revision.metadata.name
+  world.api:set_status(object, status)
+end
+
 --- A Revision's pods start unless its image cannot be pulled ("...-broken").
 local function start(world, revision)
   local image = revision.spec.containers[1].image
@@ -19,18 +29,17 @@ local function start(world, revision)
     local live = world.api:peek({ apiVersion = API, kind = "Revision", namespace = revision.metadata.namespace,
       name = revision.metadata.name })
     local good = not image:find("-broken", 1, true)
-    if live then world.api:set_status(live, { conditions = ready(world.api:time(), good and "True" or "False") }) end
+    if not live then return end
+    world.api:set_status(live, { conditions = ready(world.api:time(), good and "True" or "False") })
+    if good then tell_service(world, live) end
   end)
 end
 
 local function revise(world, object)
-  local count = 0
-  for _, revision in ipairs(world.api:all(API, "Revision", object.metadata.namespace)) do
-    local owner = revision.metadata.labels["serving.knative.dev/service"]
-    if owner == object.metadata.name then count = count + 1 end
-  end
+  local last = ((object.status or {}).latestCreatedRevisionName or ""):match("(%d+)$")
   local revision = world.api:create({ apiVersion = API, kind = "Revision", metadata = {
-    name = ("%s-%05d"):format(object.metadata.name, count + 1), namespace = object.metadata.namespace,
+    name = ("%s-%05d"):format(object.metadata.name, math.tointeger(tonumber(last or 0)) + 1),
+    namespace = object.metadata.namespace,
     labels = { ["serving.knative.dev/service"] = object.metadata.name } },
     spec = merge.copy(object.spec.template.spec) })
   start(world, revision)
@@ -48,7 +57,7 @@ function knative.attach(world)
     if not old or not merge.equal(old.spec.template, object.spec.template) then
       local name = revise(world, object)
       status = merge.copy(status)
-      status.latestCreatedRevisionName, status.latestReadyRevisionName = name, name
+      status.latestCreatedRevisionName = name
       status.observedGeneration = object.metadata.generation
       status.traffic = merge.copy(object.spec.traffic)
       world.api:set_status(object, status)

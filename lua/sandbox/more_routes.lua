@@ -1,5 +1,7 @@
 --- Further readers of route objects, see routes.lua.
 
+local regex = require("sandbox.regex")
+
 local more_routes = {}
 
 local function short(name)
@@ -24,7 +26,9 @@ local function gloo_matches(matchers)
     for _, matcher in ipairs(matchers) do
       local all = true
       for _, header in ipairs(matcher.headers or {}) do
-        all = all and request.headers[header.name:lower()] == header.value
+        local value = request.headers[header.name:lower()]
+        all = all and value ~= nil and
+          (value == header.value or header.regex == true and regex.matches(header.value, value))
       end
       if all then return true end
     end
@@ -70,8 +74,13 @@ end
 
 local traffic_route = { name = "kuma", api_version = "kuma.io/v1alpha1", kind = "TrafficRoute" }
 
-function traffic_route.find(api, _, apex)
-  return api:peek({ apiVersion = traffic_route.api_version, kind = "TrafficRoute", name = apex })
+function traffic_route.find(api, namespace, apex)
+  local wanted = ("%s_%s_svc_"):format(apex, namespace)
+  for _, object in ipairs(api:all(traffic_route.api_version, "TrafficRoute")) do
+    for _, selector in ipairs((object.spec or {}).destinations or {}) do
+      if selector.match["kuma.io/service"]:sub(1, #wanted) == wanted then return object end
+    end
+  end
 end
 
 function traffic_route.groups(object)
@@ -90,22 +99,31 @@ function virtual_router.find(api, namespace, apex)
   return api:peek(ref)
 end
 
-function virtual_router.groups(object)
+-- Header conditions of App Mesh: all of them have to hold.
+local function holds(match, value)
+  if value == nil then return false end
+  if match.exact then return value == match.exact end
+  if match.prefix then return value:sub(1, #match.prefix) == match.prefix end
+  if match.suffix then return value:sub(-#match.suffix) == match.suffix end
+  return regex.matches(match.regex or "", value)
+end
+
+local function appmesh_groups(object, field, name_of)
   local out = {}
   for _, route in ipairs(object.spec.routes or {}) do
-    local http = route.httpRoute or {}
+    local http = route[field] or {}
     local group = { backends = {}, mirrors = {}, priority = route.priority or 0 }
     local headers = (http.match or {}).headers or {}
     if #headers > 0 then
       function group.match(request)
         for _, header in ipairs(headers) do
-          if request.headers[header.name:lower()] ~= (header.match or {}).exact then return false end
+          if not holds(header.match or {}, request.headers[header.name:lower()]) then return false end
         end
         return true
       end
     end
     for index, target in ipairs((http.action or {}).weightedTargets or {}) do
-      group.backends[index] = { service = short(target.virtualNodeRef.name), weight = target.weight }
+      group.backends[index] = { service = name_of(target), weight = target.weight }
     end
     out[#out + 1] = group
   end
@@ -113,6 +131,23 @@ function virtual_router.groups(object)
   return out
 end
 
-more_routes.readers = { route_table, apisix_route, traffic_route, virtual_router }
+function virtual_router.groups(object)
+  return appmesh_groups(object, "httpRoute", function(target) return short(target.virtualNodeRef.name) end)
+end
+
+local virtual_service = { name = "appmesh", api_version = "appmesh.k8s.aws/v1beta1", kind = "VirtualService" }
+
+--- Only the older version's VirtualServices carry routes; they are named `<apex>.<namespace>`.
+function virtual_service.find(api, namespace, apex)
+  local object = api:peek({ apiVersion = virtual_service.api_version, kind = "VirtualService", namespace = namespace,
+    name = apex .. "." .. namespace })
+  return object and object.spec.routes and object or nil
+end
+
+function virtual_service.groups(object)
+  return appmesh_groups(object, "http", function(target) return target.virtualNodeName end)
+end
+
+more_routes.readers = { route_table, apisix_route, traffic_route, virtual_router, virtual_service }
 
 return more_routes

@@ -1,8 +1,10 @@
---- DaemonSets and StatefulSets, simply: one pod per node or ordinal; a changed template replaces a pod at a time.
+--- DaemonSets and StatefulSets: one pod per node or ordinal; a changed template replaces a pod at a time.
+
+local ordinals = require("sandbox.ordinals")
 
 local other_workloads = {}
 
---- The pods that are wanted: { [name] = true }, in order.
+--- Brings the pods of a DaemonSet to `names`, in order.
 local function replace(controllers, object, names, hash)
   local have, waiting = {}, false
   for _, pod in ipairs(controllers:family(object)) do
@@ -42,10 +44,18 @@ local function positive(n)
   return n > 0 and n or nil
 end
 
+local NODE = { ["kubernetes.io/os"] = "linux", ["kubernetes.io/arch"] = "amd64" } -- the labels of every node
+
+local function fits(selector)
+  for key, value in pairs(selector or {}) do
+    if NODE[key] ~= value then return false end
+  end
+  return true
+end
+
 function other_workloads.daemonset(controllers, object)
   local hash, names = controllers:hash(object), {}
-  -- A node selector that no node has is how a DaemonSet is scaled to nothing.
-  local elsewhere = next(object.spec.template.spec.nodeSelector or {}) ~= nil
+  local elsewhere = not fits(object.spec.template.spec.nodeSelector)
   for node = 1, elsewhere and 0 or controllers.nodes do
     names[node] = ("%s-%s"):format(object.metadata.name, ("bcdfg"):rep(2):sub(node, node + 4))
   end
@@ -58,10 +68,34 @@ function other_workloads.daemonset(controllers, object)
   })
 end
 
+local function keep_claims(controllers, object, name)
+  for _, claim in ipairs(ordinals.claims(object, name)) do
+    local ref = { apiVersion = "v1", kind = claim.kind, namespace = claim.metadata.namespace,
+      name = claim.metadata.name }
+    if not controllers.api:peek(ref) then controllers.api:create(claim) end
+  end
+end
+
+local function drop_claims(controllers, object, name)
+  if (object.spec.persistentVolumeClaimRetentionPolicy or {}).whenScaled ~= "Delete" then return end
+  for _, claim in ipairs(ordinals.claims(object, name)) do
+    controllers.api:delete({ apiVersion = "v1", kind = claim.kind, namespace = claim.metadata.namespace,
+      name = claim.metadata.name })
+  end
+end
+
 function other_workloads.statefulset(controllers, object)
-  local hash, names = controllers:hash(object), {}
-  for ordinal = 1, object.spec.replicas do names[ordinal] = ("%s-%d"):format(object.metadata.name, ordinal - 1) end
-  replace(controllers, object, names, hash)
+  local hash, names = controllers:hash(object), ordinals.names(object)
+  local plan = ordinals.plan(object, controllers:family(object), hash)
+  for _, pod in ipairs(plan.delete) do controllers:stop_pod(pod.object) end
+  for _, pod in ipairs(plan.scaled) do
+    controllers:stop_pod(pod.object)
+    drop_claims(controllers, object, pod.name)
+  end
+  for _, name in ipairs(plan.create) do
+    keep_claims(controllers, object, name)
+    controllers:start_pod(object, name, hash)
+  end
   local n = counts(controllers, object, hash)
   local old = object.status or {}
   local revision = ("%s-%s"):format(object.metadata.name, hash)

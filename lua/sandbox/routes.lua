@@ -232,10 +232,21 @@ local function by_annotation(annotations)
   end
 end
 
+--- A forward action of the user's own Ingress.
+local function by_action(text)
+  local group = { backends = {}, mirrors = {} }
+  for index, target in ipairs((json.decode(text).forwardConfig or {}).targetGroups or {}) do
+    group.backends[index] = { service = target.serviceName, weight = target.weight }
+  end
+  return { group }
+end
+
 function ingress.groups(object, apex)
   local annotations = object.metadata.annotations or {}
-  local weights = annotations["zalando.org/backend-weights"]
-  if weights then
+  local action = annotations["alb.ingress.kubernetes.io/actions." .. apex]
+  if action then return by_action(action) end
+  local weights, predicate = annotations["zalando.org/backend-weights"], annotations["zalando.org/skipper-predicate"]
+  if weights and not (predicate or ""):find("False()", 1, true) then
     local group = { backends = {}, mirrors = {} }
     for service, weight in pairs(json.decode(weights) or {}) do
       group.backends[#group.backends + 1] = { service = service, weight = weight }

@@ -1,6 +1,7 @@
 --- What an API server refuses: structure only, as the schemas of the kinds tell.
 
 local json = require("json")
+local merge = require("util.merge")
 local selector = require("sandbox.selector")
 
 local validate = {}
@@ -79,6 +80,24 @@ local function workload(errors, object, old)
   end
 end
 
+-- What may be changed of a StatefulSet.
+local MUTABLE = { replicas = true, ordinals = true, template = true, updateStrategy = true, minReadySeconds = true,
+  persistentVolumeClaimRetentionPolicy = true }
+
+local function statefulset(errors, object, old)
+  workload(errors, object, old)
+  for _, side in ipairs(old and { old.spec, object.spec } or {}) do
+    for key in pairs(side) do
+      if not MUTABLE[key] and not merge.equal(old.spec[key], object.spec[key]) then
+        errors[#errors + 1] = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', " ..
+          "'ordinals', 'template', 'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' " ..
+          "are forbidden"
+        return
+      end
+    end
+  end
+end
+
 local function service(errors, object, old)
   local spec = object.spec
   if spec.type ~= "ExternalName" and spec.clusterIP ~= "None" and #(spec.ports or {}) == 0 then
@@ -138,7 +157,7 @@ local BY_ID = {
   end,
   ["apps/Deployment"] = workload,
   ["apps/DaemonSet"] = workload,
-  ["apps/StatefulSet"] = workload,
+  ["apps/StatefulSet"] = statefulset,
   ["/Service"] = service,
   ["autoscaling/HorizontalPodAutoscaler"] = autoscaler,
   ["gateway.networking.k8s.io/HTTPRoute"] = http_route,

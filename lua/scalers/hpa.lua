@@ -8,15 +8,11 @@ local pods = require("targets.pods")
 local hpa = { kind = "HorizontalPodAutoscaler", api_version = "autoscaling/v2" }
 
 local function spec_of(canary, object)
-  local scaler, spec = canary.scaler, object.spec
-  local ref = spec.scaleTargetRef or {}
-  return {
-    scaleTargetRef = { apiVersion = ref.apiVersion, kind = ref.kind, name = canary.target.name .. "-primary" },
-    minReplicas = scaler.min_replicas or spec.minReplicas,
-    maxReplicas = scaler.max_replicas or spec.maxReplicas,
-    metrics = merge.copy(spec.metrics),
-    behavior = merge.copy(spec.behavior),
-  }
+  local out, scaler = merge.copy(object.spec), canary.scaler
+  out.scaleTargetRef.name = canary.target.name .. "-primary"
+  out.minReplicas = scaler.min_replicas or out.minReplicas or 1
+  out.maxReplicas = scaler.max_replicas or out.maxReplicas
+  return out
 end
 
 --- The HPA of the primary as it is first created.
@@ -31,9 +27,7 @@ end
 
 --- The patch that brings the primary's HPA up to date, or nil.
 function hpa.repair(canary, object, primary)
-  local want, have = spec_of(canary, object), {}
-  for key in pairs(want) do have[key] = primary.spec[key] end
-  return merge.diff({ spec = have }, { spec = want })
+  return merge.diff({ spec = primary.spec }, { spec = spec_of(canary, object) })
 end
 
 --- The most pods it makes.

@@ -4,6 +4,7 @@
 -- version of KEDA survive.
 
 local json = require("json")
+local list = require("util.list")
 local merge = require("util.merge")
 local pods = require("targets.pods")
 
@@ -46,6 +47,12 @@ local function spec_of(canary, object)
   return out
 end
 
+local function labels_of(object)
+  local out = pods.without_flux(object.metadata.labels)
+  out["scaledobject.keda.sh/name"] = nil -- KEDA's own
+  return out
+end
+
 local function annotations_of(object)
   local out = pods.without_flux(object.metadata.annotations)
   out[PAUSED] = nil
@@ -58,7 +65,7 @@ function keda.primary(canary, object)
   return {
     apiVersion = keda.api_version,
     kind = keda.kind,
-    metadata = { name = canary.scaler.name .. "-primary", labels = pods.without_flux(object.metadata.labels),
+    metadata = { name = canary.scaler.name .. "-primary", labels = labels_of(object),
       annotations = annotations_of(object) },
     spec = spec_of(canary, object),
   }
@@ -66,9 +73,23 @@ end
 
 --- The patch that brings the primary's ScaledObject up to date, or nil.
 function keda.repair(canary, object, primary)
-  local want, have = spec_of(canary, object), {}
-  for key in pairs(want) do have[key] = primary.spec[key] end
-  return merge.diff({ spec = have }, { spec = want })
+  return merge.diff({ spec = primary.spec }, { spec = spec_of(canary, object) })
+end
+
+--- nil, or what is wrong with the Canary's autoscalerRef for this object: a query for a trigger that is not there
+--- would leave the primary to the load of the canary.
+function keda.check(canary, object)
+  local known, names = {}, {}
+  for _, trigger in ipairs(object.spec.triggers or {}) do
+    if trigger.name and not known[trigger.name] then known[trigger.name], names[#names + 1] = true, trigger.name end
+  end
+  for _, name in ipairs(list.keys(canary.scaler.primary_queries or {})) do
+    if not known[name] then
+      return ("spec.autoscalerRef.primaryScalerQueries: expected names of triggers of ScaledObject %s.%s (%s), " ..
+        "found %s"):format(object.metadata.name, canary.namespace, #names > 0 and table.concat(names, ", ") or "none",
+        name)
+    end
+  end
 end
 
 --- The patch that keeps the target at 0 pods, or nil.

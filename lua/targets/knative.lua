@@ -36,9 +36,10 @@ function knative.revision(object)
   return "s1-" .. digest.sha256(newest(object)):sub(1, 16)
 end
 
---- The patch that makes the newest Revision the primary where none was chosen yet, or nil.
+--- The patch that makes the newest Revision the primary of a Canary that is being initialised, or nil. What an earlier
+--- Canary left says nothing about this one.
 function knative.adopt(object)
-  if promoted(object) then return nil end
+  if promoted(object) == newest(object) then return nil end
   return { metadata = { annotations = { [PRIMARY] = newest(object) } } }
 end
 
@@ -77,8 +78,9 @@ function knative.ready(object)
   local found = condition(object)
   if found and found.status == "True" then return true end
   local name = object.arm and object.arm.metadata.name or newest(object)
-  return false, ("revision %s is not ready: %s"):format(name,
-    found and (found.message or found.reason) or "its controller has not said so"), true
+  local why = not (object.arm or {}).status and "it is not there, or not known to its controller"
+    or found and (found.message or found.reason) or "its controller has not said so"
+  return false, ("revision %s is not ready: %s"):format(name, why), true
 end
 
 --- 1 when the arm can take requests: Knative starts pods for a Revision as it gets traffic.

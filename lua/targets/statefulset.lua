@@ -7,7 +7,7 @@
 local merge = require("util.merge")
 local workload = require("targets.workload")
 
--- what the API server lets nobody change later
+-- What the API server lets nobody change later and what the pods of both arms must have alike.
 local FIXED = { "podManagementPolicy", "volumeClaimTemplates" }
 
 local statefulset = workload.extend({
@@ -15,9 +15,9 @@ local statefulset = workload.extend({
   api_version = "apps/v1",
   resource = "statefulsets.apps",
   noun = "statefulset",
-  copied = { "minReadySeconds", "ordinals", "persistentVolumeClaimRetentionPolicy", "revisionHistoryLimit",
-    "updateStrategy" },
-  copied_once = FIXED,
+  -- `revisionHistoryLimit` is not among them: older API servers refuse to change it
+  copied = { "minReadySeconds", "ordinals", "persistentVolumeClaimRetentionPolicy", "updateStrategy" },
+  copied_once = { "podManagementPolicy", "revisionHistoryLimit", "volumeClaimTemplates" },
   counts = true,
   complete = function(spec, copy)
     spec.serviceName = copy.service
@@ -25,19 +25,43 @@ local statefulset = workload.extend({
   end,
 })
 
+--- `pods` is the headless Service that gives the primary's pods their names.
+function statefulset.names(canary)
+  local names = canary.names
+  return { apex = names.apex, primary = names.primary, canary = names.canary,
+    pods = canary.target.name .. "-primary-pods" }
+end
+
 local function found(object, field, expected, value)
   return ("statefulset %s.%s: %s: expected %s, found %s"):format(object.metadata.name, object.metadata.namespace,
     field, expected, tostring(value))
 end
 
---- What two claim templates have to say alike; the API server fills in the rest.
+--- What its user can say of a claim template; the API server adds its status.
 local function plain_claims(list)
   local out = {}
   for index, claim in ipairs(list or {}) do
-    out[index] = { name = claim.metadata.name, modes = claim.spec.accessModes, size = claim.spec.resources,
-      class = claim.spec.storageClassName }
+    local metadata = claim.metadata
+    out[index] = { name = metadata.name, labels = metadata.labels or {}, annotations = metadata.annotations or {},
+      spec = claim.spec }
   end
   return out
+end
+
+local function plain(object, field)
+  if field == "volumeClaimTemplates" then return plain_claims(object.spec[field]) end
+  return object.spec[field]
+end
+
+--- nil, or how the target differs from its primary in what nobody can change.
+local function apart(object, primary)
+  for _, field in ipairs(FIXED) do
+    if not merge.equal(plain(object, field), plain(primary, field)) then
+      return ("statefulset %s.%s: spec.%s: expected that of %s, which cannot be changed, found another: delete %s " ..
+        "with --cascade=orphan, and it is made again from the target, around its pods"):format(object.metadata.name,
+        object.metadata.namespace, field, primary.metadata.name, primary.metadata.name)
+    end
+  end
 end
 
 --- nil, or what keeps this object from being a target, beside the primary that there is already.
@@ -52,15 +76,16 @@ function statefulset.check(object, primary)
     return found(object, "spec.updateStrategy.rollingUpdate.partition", "0, so that all pods get the revision",
       partition)
   end
-  if primary and not merge.equal(plain_claims(object.spec.volumeClaimTemplates),
-    plain_claims(primary.spec.volumeClaimTemplates)) then
-    return ("statefulset %s.%s: spec.volumeClaimTemplates: expected those of %s, which cannot be changed: " ..
-      "delete that StatefulSet to have it made again"):format(object.metadata.name, object.metadata.namespace,
-      primary.metadata.name)
+  local retention = object.spec.persistentVolumeClaimRetentionPolicy or {}
+  if retention.whenScaled == "Delete" and #(object.spec.volumeClaimTemplates or {}) > 0 then
+    return found(object, "spec.persistentVolumeClaimRetentionPolicy.whenScaled",
+      "Retain, as the target has no pods between releases", retention.whenScaled)
   end
+  return primary and apart(object, primary) or nil
 end
 
---- Whether the rollout is complete.
+--- Whether the rollout is complete. `status.currentRevision` is not asked: it follows when all pods are available, so
+--- that no threshold below 100% could be met, and says no more than `updatedReplicas` when they are.
 --- @param rule table  { deadline, threshold = percent, since, now } as workload.waiting
 --- @return boolean ready, string? message, boolean? retriable
 function statefulset.ready(object, rule)

@@ -108,7 +108,8 @@ function workload.extend(kind)
   function kind.port_names(object) return pods.port_names(object.spec.template.spec) end
 
   --- The primary as it is first created.
-  --- @param copy table  see pods.primary_template; also `prefixes` = label prefixes to keep, `service` = its Service
+  --- @param copy table  see pods.primary_template; also `prefixes` = label prefixes to keep, `service` = the
+  --- headless Service that names its pods
   function kind.primary(target, copy) return primary(kind, target, copy) end
 
   --- The merge patch that makes the primary run the target's revision, or nil when it does already.

@@ -10,7 +10,7 @@ describe("canary.cluster", function()
       return table.unpack(answer)
     end
     ctx = { namespace = "demo", object = { apiVersion = "flagger.app/v1beta1", metadata = { name = "c", uid = "u1" } },
-      host = { kube = { get = take, create = take, patch = take } } }
+      host = { kube = { get = take, create = take, patch = take, delete = take } } }
   end)
 
   local function service(version)
@@ -58,6 +58,21 @@ describe("canary.cluster", function()
     local owner = sent[1].metadata.ownerReferences[1]
     assert.same({ "Canary", "c", "u1", true, true },
       { owner.kind, owner.name, owner.uid, owner.controller, owner.blockOwnerDeletion })
+  end)
+
+  it("gives what belongs to the whole cluster neither a namespace nor an owner", function()
+    cluster.create(ctx, { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", metadata = { name = "app" } })
+    assert.same({ name = "app" }, sent[1].metadata)
+  end)
+
+  it("deletes, and is content when that is done already", function()
+    answer = { nil, "no", "NOT_FOUND" }
+    assert.is_true(cluster.delete(ctx, service("7")))
+    assert.same({ apiVersion = "v1", kind = "Service", name = "app", namespace = "demo" }, sent[1])
+    answer = { nil, "no", "FORBIDDEN" }
+    local ok, stop = cluster.delete(ctx, service("7"))
+    assert.is_nil(ok)
+    assert.same({ problem = "Service app.demo delete error: no", reason = "Forbidden" }, stop)
   end)
 
   it("tells its own object from somebody else's", function()

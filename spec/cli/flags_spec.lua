@@ -160,14 +160,9 @@ describe("cli.flags", function()
   end)
 
   it("says of every flag without effect why it has none", function()
-    assert.same({ "flag -slack-url has no effect: alerts are not sent yet, events and the event webhook are" },
-      warnings({ "-slack-url=http://s" }))
-    assert.same({ "flag -enable-leader-election has no effect: there is no leader election yet, "
-      .. "so run one replica only" }, warnings({ "-enable-leader-election" }))
-  end)
-
-  it("names the variable, not the flag, that set what has no effect", function()
-    assert.matches("^environment variable SLACK_URL has no effect: ", warnings({}, { SLACK_URL = "http://s" })[1])
+    assert.same({ "flag -threadiness has no effect: there are no workers, see -max-ticks" },
+      warnings({ "-threadiness=7" }))
+    assert.same({}, warnings({ "-enable-leader-election" }))
   end)
 
   it("takes and ignores the flags of klog", function()
@@ -181,7 +176,8 @@ describe("cli.flags", function()
   end)
 
   it("marks in its usage what has no effect", function()
-    assert.matches("%-slack%-url text\n +webhook of Slack %[SLACK_URL%]; no effect\n", flags.usage())
+    assert.matches("%-threadiness integer\n +workers %(default 2%); no effect\n", flags.usage())
+    assert.matches("%-slack%-url text\n +webhook of Slack %[SLACK_URL%]\n", flags.usage())
     assert.matches("%-port integer\n +port of [^\n]+ %(default 8080%)\n", flags.usage())
   end)
 end)

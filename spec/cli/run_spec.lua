@@ -79,9 +79,9 @@ describe("cli.run", function()
   end)
 
   it("logs which flags have no effect, whether it starts or not", function()
-    local warning = "warn flag -ingress-class has no effect: no router that reads it is here yet"
-    local _, good = call({ "-ingress-class=contour" })
-    local _, bad = call({ "-ingress-class=contour" }, { nil, "broken" })
+    local warning = "warn flag -control-loop-interval has no effect: the list is followed as it changes"
+    local _, good = call({ "-control-loop-interval=5s" })
+    local _, bad = call({ "-control-loop-interval=5s" }, { nil, "broken" })
     assert.same({ warning, warning }, { good.logged[1], bad.logged[1] })
   end)
 end)

@@ -1,12 +1,12 @@
 --- A metrics server and a receiver of webhooks whose answers are fixed: what the recorded runs were made with.
---- Run inside the cluster's network: serin_test spec/cluster/answers.lua METRICS_PORT HOOKS_PORT FILE. Each query
---- becomes a line of FILE.
+--- Run inside the cluster's network: serin_test spec/cluster/answers.lua METRICS_PORT HOOKS_PORT QUERIES HOOKS. Each
+--- query becomes a line of the one file, each call of a webhook a line of JSON of the other.
 
 local T = require("T")
 local json, server = require("json"), require("server")
 
-local metrics_port, hooks_port, path = table.unpack(arg)
-local file = assert(io.open(path, "w"))
+local metrics_port, hooks_port, path, hooks_path = table.unpack(arg)
+local file, hooks = assert(io.open(path, "w")), assert(io.open(hooks_path, "w"))
 
 local function unescape(text)
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -30,9 +30,16 @@ local function on_query(request)
   return answer(200, { status = "success", data = { resultType = "vector", result = json.array({ sample }) } })
 end
 
+local function on_hook(request)
+  hooks:write(json.encode({ name = request.path:match("[^/]+$"), body = request.body, headers = {
+    ["User-Agent"] = request.headers("user-agent"), ["Content-Type"] = request.headers("content-type") } }), "\n")
+  hooks:flush()
+  return answer(200, {})
+end
+
 local function listen(port, handler)
   return assert(server.listen({ port = math.tointeger(tonumber(port)), handler = handler }))
 end
 
-local listening = { listen(metrics_port, on_query), listen(hooks_port, function() return answer(200, {}) end) }
+local listening = { listen(metrics_port, on_query), listen(hooks_port, on_hook) }
 while #listening > 0 do T.spin(60) end

@@ -21,7 +21,9 @@ local READ = { "get", "list", "watch" }
 local CHANGED = { "get", "list", "patch", "watch" }
 local ONLY = { ["flagger.app/canaries"] = CHANGED, ["flagger.app/metrictemplates"] = READ,
   ["flagger.app/alertproviders"] = READ, ["serving.knative.dev/services"] = CHANGED,
-  ["serving.knative.dev/revisions"] = READ }
+  ["serving.knative.dev/revisions"] = READ, ["metrics.keptn.sh/keptnmetrics"] = READ,
+  ["metrics.keptn.sh/analyses"] = { "create", "delete", "get", "list", "watch" },
+  ["kuma.io/trafficroutes"] = { "create", "delete", "get", "list", "patch", "watch" } }
 
 local function sorted(items)
   local out = { table.unpack(items) }
@@ -61,8 +63,9 @@ describe("deploy/", function()
   end)
 
   it("grants what the engine does with the kinds it watches, and no more", function()
-    local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/canaries/finalizers"] = { "update" },
-      ["/events"] = { "create", "patch" } }
+    local wanted = { ["flagger.app/canaries/status"] = { "patch" }, ["flagger.app/alertproviders/status"] = { "patch" },
+      ["flagger.app/canaries/finalizers"] = { "update" }, ["external.metrics.k8s.io/*"] = { "get", "list" },
+      ["/events"] = { "create", "patch" }, ["coordination.k8s.io/leases"] = { "create", "get", "patch" } }
     for _, kind in ipairs(require("kube.kinds")) do
       local resource = group_of(kind.apiVersion) .. "/" .. kind.plural
       wanted[resource] = ONLY[resource] or { "create", "get", "list", "patch", "watch" }

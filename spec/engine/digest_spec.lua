@@ -69,6 +69,66 @@ describe("digest.unbase64", function()
   end
 end)
 
+describe("digest.rs256", function()
+  local folder
+
+  local function sh(command)
+    assert(os.execute(("cd %s && { %s; } >log 2>&1"):format(folder, command)), command)
+  end
+
+  local function file(name, text)
+    local handle = assert(io.open(folder .. "/" .. name, text and "wb" or "rb"))
+    if text then handle:write(text) end
+    local content = not text and handle:read("a")
+    handle:close()
+    return content
+  end
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    sh("openssl genrsa -out key.pem 2048; openssl rsa -in key.pem -traditional -out pkcs1.pem; " ..
+      "openssl rsa -in key.pem -pubout -out public.pem; openssl genrsa -out short.pem 1024; " ..
+      "openssl genrsa -out long.pem 4104; openssl ecparam -name prime256v1 -genkey -noout -out ec.pem; " ..
+      "openssl rsa -in key.pem -aes128 -passout pass:x -out locked.pem")
+  end)
+
+  teardown(function() assert(os.execute("rm -r " .. folder)) end)
+
+  it("signs what openssl verifies, with keys in either form", function()
+    file("text", "header.claims")
+    for _, name in ipairs({ "key.pem", "pkcs1.pem" }) do
+      local signature = digest.rs256(file(name), "header.claims")
+      assert.equal(256, #signature)
+      file("signature", signature)
+      sh("openssl dgst -sha256 -verify public.pem -signature signature text")
+    end
+  end)
+
+  it("gives another signature for another text", function()
+    file("text", "header.claims")
+    file("signature", digest.rs256(file("key.pem"), "header.claimz"))
+    assert.has_error(function() sh("openssl dgst -sha256 -verify public.pem -signature signature text") end)
+  end)
+
+  it("refuses what is no RSA key of 2048 to 4096 bits", function()
+    local bad = { "", "x", file("public.pem"), file("ec.pem"), file("short.pem"), file("long.pem"), file("locked.pem"),
+      file("key.pem"):sub(1, 400) }
+    for _, pem in ipairs(bad) do
+      local value, message, code = digest.rs256(pem, "x")
+      assert.same({ "expected an RSA private key of 2048 to 4096 bits in PEM", "INVALID" }, { message, code })
+      assert.is_nil(value)
+    end
+  end)
+
+  it("is bounded", function()
+    assert.equal("TOO_LARGE", select(3, digest.rs256(("x"):rep(16385), "x")))
+    assert.equal("TOO_LARGE", select(3, digest.rs256(file("key.pem"), ("x"):rep(65537))))
+    assert.equal(256, #digest.rs256(file("key.pem"), ("x"):rep(65536)))
+  end)
+end)
+
 describe("digest.random", function()
   it("gives as many bytes as asked for, and others each time", function()
     assert.equal(0, #digest.random(0))
@@ -90,5 +150,6 @@ describe("digest", function()
       assert.has_error(function() digest[name]() end)
     end
     assert.has_error(function() digest.hmac_sha256("key") end)
+    assert.has_error(function() digest.rs256("key") end)
   end)
 end)

@@ -92,6 +92,38 @@ describe("kube", function()
     assert.same({ "the object has been modified", "CONFLICT" }, { message, code })
   end)
 
+  it("reads what cannot be watched, at each call anew", function()
+    local e, n, seen = run.start(), 0, nil
+    e.api.lie = function(request)
+      if not request.path:find("external", 1, true) then return nil end
+      n, seen = n + 1, request.query.labelSelector
+      return api.answer(200, ('{"items": [], "n": %d}'):format(n))
+    end
+    local path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/d/m?labelSelector=a%3Db"
+    assert.same({ items = {}, n = 1 }, in_job(kube.read, path))
+    assert.equal(2, in_job(kube.read, path).n)
+    assert.equal("a=b", seen)
+  end)
+
+  it("says why it cannot be read", function()
+    local e = run.start()
+    assert.equal("NOT_FOUND", select(3, in_job(kube.read, "/apis/x.y/v1/none")))
+    e.api.lie = function(request) return request.path:find("x.y", 1, true) and api.failure(403, "no") or nil end
+    assert.same({ "no", "FORBIDDEN" }, { select(2, in_job(kube.read, "/apis/x.y/v1/none")) })
+    e.api.lie = function(request) return request.path:find("x.y", 1, true) and api.answer(200, "{") or nil end
+    assert.equal("BAD_ANSWER", select(3, in_job(kube.read, "/apis/x.y/v1/none")))
+  end)
+
+  it("reads nothing outside of the API", function()
+    local e = run.start()
+    for _, path in ipairs({ "", "/", "/metrics", "/apis/", "/apis/../metrics", "/apis/%2e%2e/metrics", "/apis//x",
+      "/apis/x y", "/apis/x#y", "/apis/x\n", "/apis/" .. ("x"):rep(4096), "/api/./v1" }) do
+      assert.equal("INVALID", select(3, in_job(kube.read, path)), path)
+    end
+    assert.equal(0, e.api:count("metrics"))
+    assert.has_error(function() in_job(kube.read, {}) end)
+  end)
+
   it("creates, and returns what the server stored", function()
     run.start()
     local stored = in_job(kube.create, run.service("new"))

@@ -4,7 +4,7 @@
 --           the user has, `user(world)` writes fields of the user's own into the prepared world, `drift(world)`
 --           damages ours, `mirrors = false` where this canary cannot be mirrored to
 --   kept    (world) → what of the user's fields must survive
---   random  (random) → canary parts, for the properties
+--   random  (random) → canary parts, and what the user has where it is not `seen`; for the properties
 --   seen    () → what the user has in all of them, for routers that need an object of the user's
 --   admit   (key, body): the defaults that the API server fills in
 
@@ -12,6 +12,7 @@ local frozen = require("spec.support.frozen")
 local lfs = require("lfs")
 local object = require("util.object")
 local routing = require("spec.support.routing")
+local scope = require("kube.scope")
 
 local RUNS = 300
 
@@ -25,14 +26,21 @@ local function each_router(f)
   end
 end
 
---- A router, a canary and the objects it works on.
+local function split(weight, mirrored)
+  return { primary = 100 - weight, canary = weight, mirrored = mirrored or false }
+end
+
+--- A router, a canary and the objects it works on. `step` is the smallest step of a weight for this canary.
 local function stage(router, fixture, canary, seen)
   local self = { world = routing.apply(seen or {}, {}, fixture.admit), canary = canary }
+  self.step = #canary.analysis.match > 0 and router.match_resolution or router.resolution
   local function call(name, ...) return frozen.call(router[name], canary, self.world, ...) end
   function self.prepare() return assert(call("prepare")) end
   function self.shift(routes) return assert(call("shift", routes)) end
   function self.routes() return assert(call("routes")) end
   function self.restore() return assert(call("restore")) end
+  --- `weight`, or the next one that this canary can have.
+  function self.at(weight) return split(math.ceil(weight / self.step) * self.step) end
   function self.apply(patches) self.world = routing.apply(self.world, patches, fixture.admit) end
   function self.change(f)
     self.world = object.copy(self.world)
@@ -40,10 +48,6 @@ local function stage(router, fixture, canary, seen)
   end
   self.apply(self.prepare())
   return self
-end
-
-local function split(weight, mirrored)
-  return { primary = 100 - weight, canary = weight, mirrored = mirrored or false }
 end
 
 local function describe_basics(router, fixture, case)
@@ -55,7 +59,7 @@ local function describe_basics(router, fixture, case)
     for key, ref in pairs(router.reads(on.canary)) do
       assert.is_string(key)
       assert.is_truthy(ref.apiVersion and ref.kind and ref.name)
-      assert.equal("demo", ref.namespace)
+      assert.equal(not scope.is_cluster(ref.apiVersion, ref.kind) and "demo" or nil, ref.namespace)
     end
   end)
 
@@ -81,29 +85,29 @@ local function describe_weights(router, fixture, case)
   before_each(function() on = stage(router, fixture, case.canary(), case.seen and case.seen()) end)
 
   it("reads back every weight it wrote", function()
-    for weight = 0, 100, router.resolution do
+    for weight = 0, 100, on.step do
       on.apply(on.shift(split(weight)))
       assert.same(split(weight), on.routes())
     end
   end)
 
   it("sends nothing when nothing changes", function()
-    on.apply(on.shift(split(30)))
-    assert.same({}, on.shift(split(30)))
+    on.apply(on.shift(on.at(30)))
+    assert.same({}, on.shift(on.at(30)))
     assert.same({}, on.prepare())
   end)
 
   it("lands on the same objects from any path", function()
-    on.apply(on.shift(split(20)))
+    on.apply(on.shift(on.at(20)))
     local direct = on.world
-    for _, weight in ipairs({ 5, 95, 0, 100, 20 }) do on.apply(on.shift(split(weight))) end
+    for _, weight in ipairs({ 5, 95, 0, 100, 20 }) do on.apply(on.shift(on.at(weight))) end
     assert.same(direct, on.world)
   end)
 
   it("keeps live weights in prepare", function()
-    on.apply(on.shift(split(40)))
+    on.apply(on.shift(on.at(40)))
     on.apply(on.prepare())
-    assert.same(split(40), on.routes())
+    assert.same(on.at(40), on.routes())
   end)
 
   if router.mirrors and case.mirrors ~= false then
@@ -111,8 +115,8 @@ local function describe_weights(router, fixture, case)
       on.apply(on.shift(split(0, true)))
       assert.same(split(0, true), on.routes())
       assert.same({}, on.prepare())
-      on.apply(on.shift(split(10)))
-      assert.same(split(10), on.routes())
+      on.apply(on.shift(on.at(10)))
+      assert.same(on.at(10), on.routes())
     end)
   end
 end
@@ -128,13 +132,13 @@ local function describe_user(router, fixture, case)
       local before = object.copy(fixture.kept(on.world, on.canary))
       for _, weight in ipairs({ 10, 100, 0 }) do
         on.apply(on.prepare())
-        on.apply(on.shift(split(weight)))
+        on.apply(on.shift(on.at(weight)))
       end
       assert.same(before, fixture.kept(on.world, on.canary))
     end)
 
     it("sends nothing because of the user's fields", function()
-      on.apply(on.shift(split(50)))
+      on.apply(on.shift(on.at(50)))
       on.change(case.user)
       assert.same({}, on.prepare())
     end)
@@ -142,7 +146,7 @@ local function describe_user(router, fixture, case)
 
   if case.drift then
     it("repairs drift and leaves the weights", function()
-      on.apply(on.shift(split(35)))
+      on.apply(on.shift(on.at(35)))
       local whole = on.world
       on.change(case.drift)
       assert.are_not.same(whole, on.world)
@@ -153,7 +157,7 @@ local function describe_user(router, fixture, case)
 
   it("gives the user's objects back", function()
     local before = case.seen and case.seen() or {}
-    on.apply(on.shift(split(60)))
+    on.apply(on.shift(on.at(60)))
     on.apply(on.restore())
     for key, body in pairs(before) do assert.same(body, on.world[key]) end
   end)
@@ -168,16 +172,17 @@ local function describe_properties(router, fixture)
   local function runs(seed, f)
     local random = routing.random(seed)
     for _ = 1, RUNS do
-      local on = stage(router, fixture, routing.canary(fixture.random(random)), fixture.seen and fixture.seen())
+      local parts, seen = fixture.random(random)
+      local on = stage(router, fixture, routing.canary(parts), seen or fixture.seen and fixture.seen())
       f(on, random)
     end
   end
 
   local function shift(on, random)
-    local weight = random.weight()
-    local mirrored = router.mirrors == true and random.upto(2) == 1
-    on.apply(on.shift(split(weight, mirrored)))
-    return split(weight, mirrored)
+    local asked = on.at(random.weight())
+    asked.mirrored = router.mirrors == true and random.upto(2) == 1
+    on.apply(on.shift(asked))
+    return asked
   end
 
   it("reads back what it was asked for, for any canary", function()

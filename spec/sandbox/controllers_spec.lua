@@ -225,6 +225,16 @@ describe("a DaemonSet of the embedded cluster", function()
   end)
 end)
 
+describe("a DaemonSet's node selector", function()
+  it("may name what every node has", function()
+    local w = cluster("", "", "DaemonSet")
+    w:patch("DaemonSet", "demo", "web",
+      { spec = { template = { spec = { nodeSelector = { ["kubernetes.io/os"] = "linux" } } } } })
+    w:advance(10)
+    assert.equal(3, #pods(w))
+  end)
+end)
+
 describe("a StatefulSet of the embedded cluster", function()
   it("names its pods by their ordinals", function()
     local w = cluster("replicas: 2", "", "StatefulSet")
@@ -241,5 +251,119 @@ describe("a StatefulSet of the embedded cluster", function()
     assert.are_not.equal(status(w, "StatefulSet").currentRevision, status(w, "StatefulSet").updateRevision)
     w:advance(10)
     assert.equal(status(w, "StatefulSet").currentRevision, status(w, "StatefulSet").updateRevision)
+  end)
+
+  local CLAIMS = [[
+replicas: 3
+  podManagementPolicy: %s
+  persistentVolumeClaimRetentionPolicy: {whenScaled: %s, whenDeleted: Delete}
+  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce]}}]
+]]
+
+  local function set(policy, when_scaled)
+    local w = cluster(CLAIMS:format(policy or "OrderedReady", when_scaled or "Retain"), "", "StatefulSet")
+    return w
+  end
+
+  local function names(w, kind)
+    local out = {}
+    for index, object in ipairs(w.api:all("v1", kind or "Pod", "demo")) do out[index] = object.metadata.name end
+    return table.concat(out, " ")
+  end
+
+  local function scale(w, replicas)
+    w:patch("StatefulSet", "demo", "web", { spec = { replicas = replicas } })
+  end
+
+  it("starts a pod when those before it are ready", function()
+    local w = set()
+    w:advance(0.5)
+    assert.equal("web-0", names(w))
+    w:advance(1.2)
+    assert.equal("web-0 web-1", names(w))
+    w:advance(5)
+    assert.equal("web-0 web-1 web-2", names(w))
+  end)
+
+  it("starts and stops all at once when that is its policy", function()
+    local w = set("Parallel")
+    w:advance(0.5)
+    assert.equal("web-0 web-1 web-2", names(w))
+    scale(w, 0)
+    w:advance(0.2)
+    assert.equal("", names(w))
+  end)
+
+  it("stops the highest ordinal first", function()
+    local w = set()
+    w:advance(10)
+    scale(w, 1)
+    w:advance(0.15)
+    assert.equal("web-0 web-1", names(w))
+    w:advance(1)
+    assert.equal("web-0", names(w))
+  end)
+
+  it("replaces pods from the highest ordinal down to its partition", function()
+    local w = set()
+    w:advance(10)
+    w:patch("StatefulSet", "demo", "web", { spec = { updateStrategy = { rollingUpdate = { partition = 1 } },
+      template = { spec = { containers = { { name = "app", image = "podinfo:2" } } } } } })
+    local order = {}
+    watch(w, 20, function()
+      for _, pod in ipairs(pods(w)) do
+        local name = pod.metadata.name
+        if pod.spec.containers[1].image == "podinfo:2" and not order[name] then
+          order[name], order[#order + 1] = true, name
+        end
+      end
+    end)
+    assert.same({ "web-2", "web-1" }, { table.unpack(order) })
+  end)
+
+  it("replaces no other pod before the one that was replaced is ready", function()
+    for _, policy in ipairs({ "Parallel", "OrderedReady" }) do
+      local w = set(policy)
+      w:advance(10)
+      w:break_pods("demo", "web-*")
+      w:patch("StatefulSet", "demo", "web",
+        { spec = { template = { spec = { containers = { { name = "app", image = "podinfo:2" } } } } } })
+      w:advance(10)
+      w:patch("StatefulSet", "demo", "web", { spec = { minReadySeconds = 1 } }) -- it is looked at once more
+      w:advance(10)
+      assert.equal("podinfo:1 podinfo:1 podinfo:2", images(w))
+    end
+  end)
+
+  it("replaces nothing by itself when that is its strategy", function()
+    local w = set()
+    w:advance(10)
+    w:patch("StatefulSet", "demo", "web", { spec = { updateStrategy = { type = "OnDelete" },
+      template = { spec = { containers = { { name = "app", image = "podinfo:2" } } } } } })
+    w:advance(20)
+    assert.equal("podinfo:1 podinfo:1 podinfo:1", images(w))
+  end)
+
+  it("has a claim for each ordinal, which goes as its policy says", function()
+    for policy, left in pairs({ Retain = "data-web-0 data-web-1 data-web-2", Delete = "data-web-0" }) do
+      local w = set("OrderedReady", policy)
+      w:advance(10)
+      scale(w, 1)
+      w:advance(10)
+      assert.equal(left, names(w, "PersistentVolumeClaim"))
+      w:delete("StatefulSet", "demo", "web")
+      w:advance(1)
+      assert.equal("", names(w, "PersistentVolumeClaim"))
+    end
+  end)
+
+  it("refuses changes of what a StatefulSet keeps for life", function()
+    local w = set()
+    for field, value in pairs({ serviceName = "other", podManagementPolicy = "Parallel", volumeClaimTemplates = {} }) do
+      local done, message = w.api:patch({ apiVersion = "apps/v1", kind = "StatefulSet", namespace = "demo",
+        name = "web" }, { spec = { [field] = value } })
+      assert.is_nil(done)
+      assert.truthy(message:find("updates to statefulset spec for fields other than", 1, true), message)
+    end
   end)
 end)

@@ -66,6 +66,13 @@ local ROUTES = {
 ---
 {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: app-canary, namespace: demo, annotations:
    {zalando.org/backend-weights: '{"app-primary": 70, "app-canary": 30}'}}, spec: {rules: []}}]],
+  alb = [[
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: demo, annotations:
+   {alb.ingress.kubernetes.io/actions.app: '{"type": "forward", "forwardConfig": {"targetGroups":
+     [{"serviceName": "app-primary", "servicePort": 80, "weight": 70},
+      {"serviceName": "app-canary", "servicePort": 80, "weight": 30}]}}'}},
+ spec: {rules: [{http: {paths: [{path: /, pathType: Prefix,
+   backend: {service: {name: app, port: {name: use-annotation}}}}]}}]}}]],
   gloo = [[
 {apiVersion: gateway.solo.io/v1, kind: RouteTable, metadata: {name: app, namespace: demo},
  spec: {routes: [{matchers: [{prefix: /}], routeAction: {multi: {destinations: [
@@ -77,8 +84,13 @@ local ROUTES = {
    {serviceName: app-canary, servicePort: 80, weight: 30}]}]}}]],
   kuma = [[
 {apiVersion: kuma.io/v1alpha1, kind: TrafficRoute, metadata: {name: app},
- spec: {conf: {split: [{weight: 70, destination: {kuma.io/service: app-primary_demo_svc_80}},
+ spec: {destinations: [{match: {kuma.io/service: app_demo_svc_80}}],
+   conf: {split: [{weight: 70, destination: {kuma.io/service: app-primary_demo_svc_80}},
    {weight: 30, destination: {kuma.io/service: app-canary_demo_svc_80}}]}}}]],
+  ["appmesh v1beta1"] = [[
+{apiVersion: appmesh.k8s.aws/v1beta1, kind: VirtualService, metadata: {name: app.demo, namespace: demo},
+ spec: {routes: [{name: app, http: {match: {prefix: /}, action: {weightedTargets: [
+   {virtualNodeName: app-primary, weight: 70}, {virtualNodeName: app-canary, weight: 30}]}}}]}}]],
   appmesh = [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},
  spec: {routes: [{name: app, priority: 10, httpRoute: {match: {prefix: /}, action: {weightedTargets: [
@@ -131,6 +143,14 @@ describe("sandbox.traffic", function()
       assert.same({ 300, 700 }, { math.floor(w.traffic.lost + 0.5), math.floor(w.traffic.served + 0.5) })
     end)
   end
+
+  it("does not go by an Ingress of skipper's that is switched off", function()
+    local w = cluster(ROUTES.skipper)
+    users(w)
+    w:patch("Ingress", "demo", "app-canary", { metadata = { annotations = {
+      ["zalando.org/skipper-predicate"] = "False() && True()" } } })
+    assert.same({ ["1"] = 100 }, rates(w))
+  end)
 
   it("goes to the Service itself where there is no route", function()
     local w = cluster()
@@ -261,6 +281,14 @@ describe("a matched request", function()
    {matchers: [{prefix: /}], routeAction: {multi: {destinations: [
      {destination: {upstream: {name: demo-app-primaryupstream-80}}, weight: 100}]}}}]}}]],
       { ["X-Canary"] = "insider" } },
+    { "appmesh by the beginning, the end and the pattern of headers", [[
+{apiVersion: appmesh.k8s.aws/v1beta1, kind: VirtualService, metadata: {name: app.demo, namespace: demo},
+ spec: {routes: [
+   {name: b, priority: 20, http: {action: {weightedTargets: [{virtualNodeName: app-primary, weight: 1}]}}},
+   {name: a, priority: 10, http: {match: {headers: [{name: x-a, match: {prefix: in}}, {name: x-b, match: {suffix: er}},
+     {name: x-c, match: {regex: "i.*r"}}]},
+     action: {weightedTargets: [{virtualNodeName: app-canary, weight: 1}]}}}]}}]],
+      { ["X-A"] = "insider", ["X-B"] = "insider", ["X-C"] = "insider" } },
     { "appmesh by a header", [[
 {apiVersion: appmesh.k8s.aws/v1beta2, kind: VirtualRouter, metadata: {name: app, namespace: demo},
  spec: {routes: [

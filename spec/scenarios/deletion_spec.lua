@@ -166,3 +166,77 @@ describe("a Canary without revertOnDeletion", function()
     assert.equal(0, begin.replicas(run, "app"))
   end)
 end)
+
+describe("a Canary whose route no Canary can own", function()
+  local function initialised(spec)
+    local run = begin.initialised({ provider = "kuma", spec = spec, check = false })
+    local route = run.world:get("TrafficRoute", nil, "app")
+    assert.is_nil(route.metadata.namespace or route.metadata.ownerReferences)
+    assert.equal("finalizer.flagger.app", run.world:get("Canary", "demo", "app").metadata.finalizers[1])
+    return run
+  end
+
+  local function gone(run)
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 60)
+    run:pass(30)
+  end
+
+  it("deletes that route, and gives nothing back without revertOnDeletion", function()
+    local run = initialised()
+    gone(run)
+    assert.is_nil(run.world:get("TrafficRoute", nil, "app"))
+    assert.equal(0, begin.replicas(run, "app"))
+    assert.equal(0, begin.told(run, "Terminating canary app.demo"))
+  end)
+
+  it("deletes that route and gives the rest back with revertOnDeletion", function()
+    local run = initialised("  revertOnDeletion: true")
+    gone(run)
+    assert.is_nil(run.world:get("TrafficRoute", nil, "app"))
+    assert.equal(2, begin.replicas(run, "app"))
+    assert.equal(1, begin.told(run, "Terminated canary app.demo"))
+  end)
+
+  it("is gone although its route is gone", function()
+    local run = initialised()
+    run.world:patch("Canary", "demo", "app", { spec = { suspend = true } })
+    run.world:delete("TrafficRoute", nil, "app")
+    gone(run)
+  end)
+
+  it("leaves a route of its user's as it is without revertOnDeletion", function()
+    local run = begin.applied({ provider = "kuma", check = false, objects = [[
+---
+apiVersion: kuma.io/v1alpha1
+kind: TrafficRoute
+metadata: {name: app}
+mesh: default
+spec: {destinations: [{match: {kuma.io/service: app_demo_svc_80}}], conf: {destination: {kuma.io/service: x}}}
+]] })
+    run:wait_for_phase("demo", "app", "Initialized")
+    local before = run.world:get("TrafficRoute", nil, "app")
+    assert.equal(2, #before.spec.conf.split)
+    gone(run)
+    assert.same(before, run.world:get("TrafficRoute", nil, "app"))
+  end)
+
+  it("leaves the route of a namesake in another namespace alone", function()
+    local run = begin.applied({ provider = "kuma", check = false, objects = [[
+---
+apiVersion: kuma.io/v1alpha1
+kind: TrafficRoute
+metadata: {name: app}
+mesh: default
+spec:
+  destinations: [{match: {kuma.io/service: app_other_svc_80}}]
+  conf: {split: [{weight: 100, destination: {kuma.io/service: app-primary_other_svc_80}}]}
+]] })
+    local before = run.world:get("TrafficRoute", nil, "app")
+    run:wait_for_phase("demo", "app", "Initialized")
+    assert.is_table(run.world:get("TrafficRoute", nil, "app.demo"))
+    gone(run)
+    assert.is_nil(run.world:get("TrafficRoute", nil, "app.demo"))
+    assert.same(before, run.world:get("TrafficRoute", nil, "app"))
+  end)
+end)

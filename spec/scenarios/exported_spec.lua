@@ -39,6 +39,31 @@ describe("the series of a release", function()
     assert.is_nil(value("flagger_canary_failures_total" .. labels))
   end)
 
+  it("tell how releases went, how long they took and what their checks came to", function()
+    released("podinfo:2", "Succeeded")
+    local target = 'name="app",namespace="demo"'
+    assert.equal(0, value("serin_change_failure_ratio{" .. target .. "}"))
+    assert.equal(1, value("serin_release_duration_seconds_count{" .. target .. ',outcome="promoted"}'))
+    assert.is_true(value("serin_release_duration_seconds_sum{" .. target .. ',outcome="promoted"}') >= 50)
+    assert.equal(5, value('serin_check_verdicts_total{metric="request-success-rate",' .. target .. ',verdict="pass"}'))
+    released("podinfo:2-err10", "Failed")
+    assert.equal(1, value("serin_change_failure_ratio{" .. target .. "}"))
+    assert.equal(3, value('serin_check_verdicts_total{metric="request-success-rate",' .. target .. ',verdict="fail"}'))
+  end)
+
+  it("of the process grow with what it counts", function()
+    registry = exported.new()
+    local metrics = gauges.new(registry)
+    local stats = { ticks = 5, tick_errors = 1, requests = 9, request_errors = 2, due_late = 0.5, cache_objects = 3,
+      cache_bytes = 400 }
+    metrics.process(stats)
+    stats.ticks, stats.due_late = 8, 0
+    metrics.process(stats)
+    assert.same({ 8, 1, 9, 2, 0, 3, 400 }, { value("serin_ticks_total"), value("serin_tick_errors_total"),
+      value("serin_api_requests_total"), value("serin_api_errors_total"), value("serin_tick_lateness_seconds"),
+      value("serin_cache_objects"), value("serin_cache_bytes") })
+  end)
+
   it("tell of a rollback", function()
     released("podinfo:2-err10", "Failed")
     local labels = '{analysis_status="completed",deployment_strategy="canary",name="app",namespace="demo"}'

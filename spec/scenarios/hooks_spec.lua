@@ -285,6 +285,26 @@ describe("event", function()
     end
   end)
 
+  it("names the phase that the event is about", function()
+    local function phases(image, ends)
+      local run, out = begin.initialised({ hooks = { "event", "rollout" } }), {}
+      run.answers.rollout = ends == "Failed" and 500 or 200
+      run.world:set_image("demo", "app", image)
+      finish(run, ends)
+      for _, call in ipairs(run.calls) do
+        local message = call.body:match('"eventMessage":"([^"]*)"')
+        if message then out[message] = call.phase end
+      end
+      return out
+    end
+    local good, bad = phases("podinfo:2", "Succeeded"), phases("podinfo:2", "Failed")
+    assert.equal("Initialized", good["Initialization done! app.demo"])
+    assert.equal("Progressing", good["New revision detected! Scaling up app.demo"])
+    assert.equal("Progressing", good["Advance app.demo canary weight 50"])
+    assert.equal("Succeeded", good["Promotion completed! Scaling down app.demo"])
+    assert.equal("Failed", bad["Canary failed! Scaling down app.demo"])
+  end)
+
   it("goes to the process' receiver when the Canary has none", function()
     local run = begin.applied({ settings = { "-metrics-server=http://prometheus:9090",
       "-event-webhook=http://everywhere/" } })
@@ -296,6 +316,20 @@ describe("event", function()
     run:wait_for_phase("demo", "app", "Initialized")
     run:pass(1)
     assert.truthy(bodies[#bodies]:find('"eventMessage":"Initialization done! app.demo","eventType":"Normal"', 1, true))
+  end)
+
+  it("of a Canary that cannot be read goes to the process' receiver", function()
+    local run = begin.applied({ analysis = WEIGHTED .. ", metrics: [{name: m, thresholdRange: {min: 5, max: 1}}]",
+      settings = { "-metrics-server=http://prometheus:9090", "-event-webhook=http://everywhere/" } })
+    local bodies = {}
+    run.world.hooks["http://everywhere/"] = function(body)
+      bodies[#bodies + 1] = body
+      return 200, ""
+    end
+    run:pass(5)
+    assert.equal(1, #bodies)
+    assert.truthy(bodies[1]:find('"eventType":"Warning"', 1, true), bodies[1])
+    assert.truthy(bodies[1]:find("Canary app.demo is invalid: ", 1, true), bodies[1])
   end)
 
   it("that never answers delays a step by two seconds at most (gaps 4.9)", function()

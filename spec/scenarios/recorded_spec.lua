@@ -3,7 +3,9 @@
 local recorded = require("spec.support.recorded")
 local scenario = require("spec.support.scenario")
 
-for _, name in ipairs({ "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "linkerd" }) do
+local RUNS = { "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "nginx", "contour", "linkerd" }
+
+for _, name in ipairs(RUNS) do
   describe("the recorded run " .. name, function()
     local golden, run
 

@@ -1,8 +1,10 @@
 --- Whole releases of each kind of target, on the embedded cluster (state-machine §7, §11).
 
+local json = require("json")
 local manifests = require("spec.support.manifests")
 local scenario = require("spec.support.scenario")
 
+local NULL = json.null
 local METRIC = "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
 local WEIGHTED = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25, " .. METRIC
 
@@ -111,6 +113,39 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
       assert.truthy(texts:find(("exceeded its progressDeadlineSeconds: 60"), 1, true), texts)
     end)
 
+    it("that loses a pod for a moment, late in a long interval, is not rolled back", function()
+      local run = initialised(kind, objects, { analysis = WEIGHTED:gsub("10s", "120s", 1) })
+      set_image(run, kind, "podinfo:2")
+      run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+      run:pass(100)
+      for _, pod in ipairs(run.world.api:all("v1", "Pod", "demo")) do
+        if pod.metadata.ownerReferences[1].name == "app" then
+          run.world:delete("Pod", "demo", pod.metadata.name)
+          break
+        end
+      end
+      local texts
+      run:wait(function()
+        texts = table.concat(run:messages("demo"), "\n")
+        return texts:find("canary " .. kind:lower() .. " app.demo not ready", 1, true) ~= nil
+      end)
+      run:wait_for_phase("demo", "app", "Succeeded", 900)
+    end)
+
+    it("that becomes another revision before it was ready has the whole deadline again", function()
+      local run = initialised(kind, objects)
+      run:pass(5)
+      run.world:break_pods("demo", "app-*")
+      set_image(run, kind, "podinfo:2")
+      run:wait_for_phase("demo", "app", "Progressing")
+      run:pass(45)
+      set_image(run, kind, "podinfo:3")
+      run:pass(5)
+      local began = run.world.now
+      run:wait_for_phase("demo", "app", "Failed")
+      assert.is_true(run.world.now - began >= 50)
+    end)
+
     it("starts nothing of itself", function()
       local run = initialised(kind, objects)
       run:pass(120)
@@ -136,6 +171,19 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
       assert.is_nil(run.world:get(kind, "demo", "app-primary"))
     end)
 
+    it("that can no longer be released is given back all the same", function()
+      local run = initialised(kind, objects, { analysis = WEIGHTED, spec = "  revertOnDeletion: true" })
+      run:pass(5)
+      run.driver.options.check = nil
+      run.world:patch(kind, "demo", "app", { spec = { updateStrategy = { type = "OnDelete", rollingUpdate = NULL } } })
+      run:pass(20)
+      assert.equal("TargetUnfit", run:condition("demo", "app", "Stalled").reason)
+      run.world:delete("Canary", "demo", "app")
+      run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 400)
+      run:pass(10)
+      assert.is_true(pods(run, "app") > 0)
+    end)
+
     it("that replaces pods only when they are deleted is refused in words", function()
       local run = scenario.new()
       run.world:apply((objects:gsub("spec:\n", "spec:\n  updateStrategy: {type: OnDelete}\n", 1)) .. canary(kind))
@@ -147,6 +195,19 @@ for kind, objects in pairs({ DaemonSet = DAEMONSET, StatefulSet = STATEFULSET })
 end
 
 describe("a DaemonSet", function()
+  it("with a scaler, which cannot count its pods, does not wait for pods that it never gets", function()
+    local run = initialised("DaemonSet", DAEMONSET .. [[
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: app, namespace: demo}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: DaemonSet, name: app}, minReplicas: 1, maxReplicas: 9}
+]], { spec = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}" })
+    set_image(run, "DaemonSet", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Promoting")
+    run:wait_for_phase("demo", "app", "Finalising", 30)
+  end)
+
   it("is kept from all nodes by a selector that is no part of a revision", function()
     local run = initialised("DaemonSet", DAEMONSET)
     local spec = run.world:get("DaemonSet", "demo", "app").spec.template.spec
@@ -156,30 +217,76 @@ describe("a DaemonSet", function()
 end)
 
 describe("a StatefulSet", function()
-  it("has a primary with claims, ordinals and a Service of its own", function()
+  it("has a primary with claims and a policy of its own", function()
     local run = initialised("StatefulSet", STATEFULSET)
     local primary = run.world:get("StatefulSet", "demo", "app-primary").spec
-    assert.equal("app-primary", primary.serviceName)
     assert.equal("Parallel", primary.podManagementPolicy)
     assert.same({ whenDeleted = "Delete", whenScaled = "Retain" }, primary.persistentVolumeClaimRetentionPolicy)
     assert.equal("data", primary.volumeClaimTemplates[1].metadata.name)
     assert.equal(2, primary.replicas)
+    for _, name in ipairs({ "data-app-0", "data-app-primary-0", "data-app-primary-1" }) do
+      assert.is_table(run.world:get("PersistentVolumeClaim", "demo", name), name)
+    end
   end)
 
-  it("whose claims are no longer the primary's says what to do", function()
+  it("has a headless Service that gives the primary's pods their names", function()
     local run = initialised("StatefulSet", STATEFULSET)
+    assert.equal("app-primary-pods", run.world:get("StatefulSet", "demo", "app-primary").spec.serviceName)
+    local service = run.world:get("Service", "demo", "app-primary-pods")
+    assert.same({ "None", true, { app = "app-primary" } },
+      { service.spec.clusterIP, service.spec.publishNotReadyAddresses, service.spec.selector })
+    assert.equal("Canary", service.metadata.ownerReferences[1].kind)
+    assert.not_equal("None", run.world:get("Service", "demo", "app-primary").spec.clusterIP)
+  end)
+
+  it("takes the primary's own Service for that where it is headless", function()
+    local run = initialised("StatefulSet", STATEFULSET, { service = "port: 80, targetPort: http, headless: true" })
+    assert.equal("app-primary", run.world:get("StatefulSet", "demo", "app-primary").spec.serviceName)
+    assert.equal("None", run.world:get("Service", "demo", "app-primary").spec.clusterIP)
+    assert.is_nil(run.world:get("Service", "demo", "app-primary-pods"))
+  end)
+
+  local function recreate(run, change)
     run.driver.options.check = nil
     local object = run.world:get("StatefulSet", "demo", "app")
     run.world:delete("StatefulSet", "demo", "app")
-    object.metadata = { name = "app", namespace = "demo" }
-    object.spec.volumeClaimTemplates[1].spec.resources.requests.storage = "2Gi"
-    object.status = nil
+    object.metadata, object.status = { name = "app", namespace = "demo" }, nil
+    change(object.spec)
     run.world:apply(object)
     run:pass(20)
-    local message = run:condition("demo", "app", "Stalled").message
-    assert.truthy(message:find("spec.volumeClaimTemplates: expected those of app-primary", 1, true), message)
-    assert.equal("1Gi", run.world:get("StatefulSet", "demo", "app-primary").spec.volumeClaimTemplates[1]
-      .spec.resources.requests.storage)
+  end
+
+  it("that was made again with other fixed fields says which, and the primary stays as it is", function()
+    local changes = {
+      volumeClaimTemplates = function(spec) spec.volumeClaimTemplates[1].spec.resources.requests.storage = "2Gi" end,
+      podManagementPolicy = function(spec) spec.podManagementPolicy = "OrderedReady" end,
+    }
+    for field, change in pairs(changes) do
+      local run = initialised("StatefulSet", STATEFULSET)
+      local before = run.world:get("StatefulSet", "demo", "app-primary").spec
+      recreate(run, change)
+      local message = run:condition("demo", "app", "Stalled").message
+      assert.truthy(message:find(("spec.%s: expected that of app-primary"):format(field), 1, true), message)
+      assert.same(before, run.world:get("StatefulSet", "demo", "app-primary").spec)
+    end
+  end)
+
+  it("goes on when its primary was deleted and has been made again", function()
+    local run = initialised("StatefulSet", STATEFULSET, { check = false })
+    recreate(run, function(spec) spec.podManagementPolicy = "OrderedReady" end)
+    run.world:delete("StatefulSet", "demo", "app-primary")
+    run:pass(60)
+    assert.is_nil(run:condition("demo", "app", "Stalled"))
+    assert.equal("OrderedReady", run.world:get("StatefulSet", "demo", "app-primary").spec.podManagementPolicy)
+  end)
+
+  it("whose claims would go whenever it rests is refused in words, and not touched", function()
+    local run = scenario.new()
+    run.world:apply((STATEFULSET:gsub("whenScaled: Retain", "whenScaled: Delete")) .. canary("StatefulSet"))
+    run:pass(10)
+    assert.equal("statefulset app.demo: spec.persistentVolumeClaimRetentionPolicy.whenScaled: expected Retain, as " ..
+      "the target has no pods between releases, found Delete", run:condition("demo", "app", "Stalled").message)
+    assert.equal(2, run.world:get("StatefulSet", "demo", "app").spec.replicas)
   end)
 
   it("whose partition keeps old pods is refused in words", function()
@@ -246,6 +353,47 @@ spec: {selector: {app: one}, ports: [{name: http, port: 80, targetPort: 9898}]}
     run:wait_for_phase("demo", "app", "Failed")
     run:pass(15)
     assert.same({ app = "one" }, run.world:get("Service", "demo", "app-primary").spec.selector)
+  end)
+
+  it("that is exposed has copies inside of the cluster only", function()
+    local run = scenario.new({ check = false })
+    run.world:apply((SERVICE:gsub("spec: {selector", "spec: {type: LoadBalancer, selector", 1)) .. target())
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    assert.equal("ClusterIP", run.world:get("Service", "demo", "app-primary").spec.type)
+    assert.equal("ClusterIP", run.world:get("Service", "demo", "app-canary").spec.type)
+  end)
+
+  it("leaves a Service of the canary's name to another owner", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(SERVICE)
+    run.world:apply(([[
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: app-canary
+  namespace: demo
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: one, uid: %s, controller: true}]
+spec: {ports: [{port: 1}]}
+]]):format(run.world:get("Deployment", "demo", "one").metadata.uid) .. target())
+    run:pass(10)
+    assert.equal("Service app-canary.demo: expected to be free or this Canary's own, found it controlled by " ..
+      "Deployment one", run:condition("demo", "app", "Stalled").message)
+    assert.equal(1, run.world:get("Service", "demo", "app-canary").spec.ports[1].port)
+  end)
+
+  it("is as it was when its Canary is deleted", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(SERVICE)
+    local before = run.world:get("Service", "demo", "app")
+    run.world:apply((target():gsub("\n$", "") .. "  revertOnDeletion: true\n"))
+    run:wait_for_phase("demo", "app", "Initialized", 20)
+    run.world:delete("Canary", "demo", "app")
+    run:wait(function() return run.world:get("Canary", "demo", "app") == nil end, 60)
+    run:pass(5)
+    assert.same(before, run.world:get("Service", "demo", "app"))
+    assert.is_nil(run.world:get("Service", "demo", "app-primary"))
+    assert.is_nil(run.world:get("Service", "demo", "app-canary"))
   end)
 
   it("may be an ExternalName, and turn from one into the other", function()
@@ -321,6 +469,62 @@ spec: {template: {spec: {containers: [{image: "podinfo:1"}]}}}
     run:wait_for_phase("demo", "app", "Progressing")
     run:pass(120)
     assert.equal("latest 0, app-00001 100", traffic(run))
+  end)
+
+  it("is rolled back when a check fails: the primary keeps its Revision", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    run.world:apply((target():gsub("analysis: {", "analysis: {" .. METRIC .. ", ", 1)))
+    run.world.prometheus.answer = function() return 100 end
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    set(run, "podinfo:2")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    run.world.prometheus.answer = function() return 50 end
+    run:wait_for_phase("demo", "app", "Failed")
+    run:pass(15)
+    assert.equal("latest 0, app-00001 100", traffic(run))
+    assert.equal("app-00001", run.world:get("ksvc", "demo", "app").metadata.annotations[
+      "flagger.app/primary-revision"])
+  end)
+
+  it("says which Revision is gone", function()
+    local run = started()
+    run.world:delete("rev", "demo", "app-00001")
+    set(run, "podinfo:2")
+    run:pass(20)
+    local texts = table.concat(run:messages("demo"), "\n")
+    assert.truthy(texts:find("app-primary.demo not ready: revision app-00001 is not ready: it is not there", 1, true),
+      texts)
+  end)
+
+  it("begins with its newest Revision, not with what an earlier Canary left", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE)
+    run.world:advance(5)
+    set(run, "podinfo:2")
+    run.world:advance(5)
+    run.world:patch("ksvc", "demo", "app",
+      { metadata = { annotations = { ["flagger.app/primary-revision"] = "app-00001" } } })
+    run.world:apply(target())
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    assert.equal("latest 0, app-00002 100", traffic(run))
+  end)
+
+  it("may have the name of a Service of Kubernetes' with a Canary of its own", function()
+    local run = scenario.new({ check = false })
+    run.world:apply(KNATIVE .. [[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {selector: {app: one}, ports: [{port: 80}]}
+]])
+    run.world:advance(5)
+    run.world:apply(target() .. (canary("Service", { provider = "istio", analysis = SIMPLE })
+      :gsub("apiVersion: apps/v1", "apiVersion: v1"):gsub("metadata: {name: app,", "metadata: {name: other,")))
+    run:wait_for_phase("demo", "app", "Initialized", 30)
+    run:wait_for_phase("demo", "other", "Initialized", 30)
   end)
 
   it("goes with the provider knative and no scaler, and the provider with nothing else", function()
@@ -399,6 +603,36 @@ spec:
     local run = started(", primaryScalerQueries: {load: own}, primaryScalerReplicas: {minReplicas: 3, maxReplicas: 9}")
     local spec = run.world:get("ScaledObject", "demo", "app-primary").spec
     assert.same({ "own", 3, 9 }, { spec.triggers[1].metadata.query, spec.minReplicaCount, spec.maxReplicaCount })
+  end)
+
+  it("whose triggers the Canary's queries do not know stalls the Canary, and nothing is scaled", function()
+    local run = scenario.new()
+    run.world:apply(OBJECTS .. manifests.canary("app", { analysis = WEIGHTED,
+      spec = SCALER:format(", primaryScalerQueries: {laod: own}") }))
+    run:pass(20)
+    local found = run:condition("demo", "app", "Stalled")
+    assert.equal("ScalerUnfit", found.reason)
+    assert.truthy(found.message:find("ScaledObject app.demo (load), found laod", 1, true), found.message)
+    assert.equal(2, run.world:get("Deployment", "demo", "app").spec.replicas)
+  end)
+
+  it("of another owner is left alone", function()
+    local run = scenario.new()
+    run.world:apply(OBJECTS)
+    run.world:apply(([[
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata:
+  name: app-primary
+  namespace: demo
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: app, uid: %s, controller: true}]
+spec: {scaleTargetRef: {name: other}}
+]]):format(run.world:get("Deployment", "demo", "app").metadata.uid) .. manifests.canary("app",
+      { analysis = WEIGHTED, spec = SCALER:format("") }))
+    run:pass(20)
+    assert.equal("ScaledObject app-primary.demo: expected to be free or this Canary's own, found it controlled by " ..
+      "Deployment app", run:condition("demo", "app", "Stalled").message)
   end)
 
   it("is paused while the target rests and let go while it is a canary, its fields untouched", function()

@@ -70,8 +70,8 @@ describe("stats.kayenta", function()
     assert.equal(100, kayenta.score({ pass, pass, silent }))
     assert.equal(50, kayenta.score({ pass, { label = "NodataFailMetric" } }))
     assert.same({ 0.0, "half of the metrics have no data" }, { kayenta.score({ pass, silent }) })
-    local critical = { label = "Low", critical = true }
-    assert.same({ 0.0, "a critical metric failed" }, { kayenta.score({ pass, pass, critical }) })
+    local low = { label = "Low", critical = true }
+    assert.same({ 0.0, "a critical metric failed" }, { kayenta.score({ pass, pass, low }) })
   end)
 
   it("makes a critical metric fail the canary only beyond its own ratio", function()

@@ -41,4 +41,18 @@ spec:
     change.analysis or "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 25", change.spec or "")
 end
 
+--- An Ingress of the user's that leads to `service`.
+function manifests.ingress(name, service)
+  return ([[
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: %s, namespace: demo}
+spec:
+  rules:
+  - host: app.example.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: %s, port: {number: 80}}}}]}
+]]):format(name, service)
+end
+
 return manifests

@@ -1,19 +1,22 @@
 --- What surrounds a router in a spec: the view of a Canary, and an API server that takes patches.
 
 local json = require("json")
+local list = require("util.list")
 local merge = require("util.merge")
 local object = require("util.object")
+local scope = require("kube.scope")
 local view = require("canary.view")
 
 local routing = {}
 
 --- The view of a Canary `app` in `demo`.
---- @param parts table  provider, service, analysis, status; the rest is filled in
+--- @param parts table  provider, annotations, service, analysis, status, spec (further fields), settings; the rest is
+---   filled in
 function routing.canary(parts)
   local canary = {
     apiVersion = "flagger.app/v1beta1",
     kind = "Canary",
-    metadata = { name = "app", namespace = "demo", uid = "u-1" },
+    metadata = { name = "app", namespace = "demo", uid = "u-1", annotations = parts.annotations },
     spec = {
       provider = parts.provider,
       targetRef = { apiVersion = "apps/v1", kind = "Deployment", name = "app" },
@@ -22,7 +25,8 @@ function routing.canary(parts)
     },
     status = parts.status,
   }
-  local out, problem = view.of(canary, {})
+  canary.spec = object.merged(canary.spec, parts.spec or {})
+  local out, problem = view.of(canary, parts.settings or {})
   assert(out, problem and problem.message)
   return view.with_target(out, "app", "app")
 end
@@ -34,12 +38,12 @@ local function drop_empty(metadata)
 end
 
 --- What the cluster holds after the patches: created objects get an owner and a namespace as the engine gives
---- them, empty maps of the metadata go, and `admit(key, body)` fills in defaults.
+--- them, those of the whole cluster neither, empty maps of the metadata go, and `admit(key, body)` fills in defaults.
 function routing.apply(seen, patches, admit)
   local out = object.apply(seen, patches)
-  for _, patch in ipairs(patches) do
+  for _, patch in ipairs(list.filter(patches, function(patch) return not patch.delete end)) do
     local body = merge.copy(out[patch.key])
-    if patch.create then
+    if patch.create and not scope.is_cluster(body.apiVersion, body.kind) then
       body.metadata.namespace = "demo"
       body.metadata.ownerReferences = json.array({
         { apiVersion = "flagger.app/v1beta1", kind = "Canary", name = "app", uid = "u-1" },

@@ -39,6 +39,14 @@ end
 
 local SCALER = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}"
 
+local APISIX = [[
+---
+apiVersion: apisix.apache.org/v2
+kind: ApisixRoute
+metadata: {name: web, namespace: demo}
+spec: {http: [{name: main, match: {paths: [/*]}, backends: [{serviceName: app, servicePort: 80}]}]}
+]]
+
 local function image(to)
   return function(run) run.world:set_image("demo", "app", to) end
 end
@@ -54,8 +62,23 @@ stories.list = {
   { name = "gatewayapi, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "gatewayapi:v1", analysis = WEIGHTED,
       service = "port: 80, targetPort: http, gatewayRefs: [{name: gw, namespace: gw}]" }) },
+  { name = "nginx, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.ingress("web", "app") .. manifests.deployment("app") .. manifests.canary("app", {
+      provider = "nginx", analysis = WEIGHTED,
+      spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
+  { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
+      spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },
+  { name = "appmesh, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "appmesh", analysis = WEIGHTED,
+      service = "port: 80, targetPort: http, meshName: global" }) },
+  { name = "appmesh:v1beta2, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "appmesh:v1beta2",
+      analysis = WEIGHTED }) },
+  { name = "kuma, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "kuma", analysis = WEIGHTED }) },
   { name = "blue/green by Services, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") ..
       manifests.canary("app", { provider = "kubernetes", analysis = "interval: 10s, threshold: 3, iterations: 2" }) },
@@ -102,14 +125,15 @@ local function timeless(value)
 end
 
 local KINDS = { "Canary", "Deployment", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "TraefikService",
-  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit" }
+  "VirtualService", "DestinationRule", "HTTPRoute", "TrafficSplit", "TrafficRoute", "ApisixRoute", "Ingress",
+  "HTTPProxy", "Upstream", "RouteTable", "VirtualNode", "VirtualRouter", "virtualservices.appmesh.k8s.aws" }
 
 --- Everything that is left, without times and other marks of how often something was tried.
 function stories.remains(run)
   local out = {}
   for _, kind in ipairs(KINDS) do
     local ref = run.world:ref(kind, "demo", "x")
-    for _, object in ipairs(run.world.api:all(ref.apiVersion, kind, "demo")) do
+    for _, object in ipairs(run.world.api:all(ref.apiVersion, ref.kind, "demo")) do
       local copy = timeless(merge.copy(object))
       if kind ~= "Canary" then copy.status = nil end
       out[kind .. "/" .. object.metadata.name] = copy

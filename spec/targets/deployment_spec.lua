@@ -114,6 +114,25 @@ describe("targets.deployment", function()
     assert.is_nil(deployment.promotion(target, primary, copy, true))
   end)
 
+  it("copies annotations but those that kubectl, Flux and its controller keep there", function()
+    local primary = deployment.primary(object(function(o)
+      o.metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
+      o.metadata.annotations["deployment.kubernetes.io/revision"] = "7"
+    end), copy)
+    assert.same({ note = "x" }, primary.metadata.annotations)
+  end)
+
+  it("takes the target's replicas along, unless an autoscaler has the primary's or the target rests", function()
+    local primary = deployment.primary(object(), copy)
+    local function replicas(number, keep)
+      local patch = deployment.promotion(object(function(o) o.spec.replicas = number end), primary, copy, keep)
+      return patch.spec and patch.spec.replicas
+    end
+    assert.equal(9, replicas(9, false))
+    assert.is_nil(replicas(9, true))
+    assert.is_nil(replicas(0, false))
+  end)
+
   it("recognises a primary that runs the target's revision under another id", function()
     local primary = deployment.primary(object(), copy)
     local other = merge.copy(copy)

@@ -7,7 +7,7 @@ local layers = {
     "rfc3339" },
   net = { "http", "kube", "kubeconfig", "watch", "lease", "prom", "server" },
   run = { "job", "wait", "call", "clock", "kinds", "deps", "cache", "sched", "watchdog" },
-  worker = { "pool", "frame", "worker", "confine" },
+  worker = { "pool", "frame", "worker", "confine", "quarantine" },
   host = { "engine" }, -- what exists; the bindings call it
   bind = { "bind" }, -- and every lua_*
   top = { "config", "main", "modules", "serin_test" },

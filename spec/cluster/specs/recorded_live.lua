@@ -1,9 +1,10 @@
 --- The recorded runs again, on a real API server: the same steps, objects, events and queries.
 
+local json = require("json")
 local recorded = require("spec.support.recorded")
 local support = require("spec.cluster.support")
 
-local NAMES = { "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik" }
+local NAMES = { "istio", "istio-full", "istio-ab", "k8s-bg", "gwapi", "traefik", "nginx", "contour" }
 local METRICS_PORT, HOOKS_PORT = 19191, 19190 -- the latter is written in the recorded inputs
 local STATUS = "{.status.phase} {.status.canaryWeight} {.status.iterations}"
 
@@ -53,7 +54,7 @@ describe("the recorded run", function()
   setup(function()
     support.install()
     answers = support.start("answers.log", ("exec %s spec/cluster/answers.lua %d %d %s"):format(interpreter(),
-      METRICS_PORT, HOOKS_PORT, support.path("queries.txt")))
+      METRICS_PORT, HOOKS_PORT, support.path("queries.txt") .. " " .. support.path("hooks.txt")))
     engine = support.engine("-metrics-server", ("http://127.0.0.1:%d"):format(METRICS_PORT))
     local suffix = ("%x"):format(os.time())
     for _, name in ipairs(NAMES) do
@@ -111,6 +112,18 @@ describe("the recorded run", function()
       end
       assert.same(runs[name].golden.events, recorded.event_texts(messages))
     end)
+
+    if recorded.load(name).calls then
+      it(name .. " calls the same webhooks in the same order, with the same bodies and headers", function()
+        local calls, namespace = {}, runs[name].namespace
+        for line in io.lines(support.path("hooks.txt")) do
+          local call = assert(json.decode(line))
+          local ours = call.body:find('"namespace":"' .. namespace .. '"', 1, true)
+          if ours then calls[#calls + 1] = demo(call, namespace) end
+        end
+        assert.same(runs[name].golden.calls, recorded.call_texts(calls))
+      end)
+    end
 
     it(name .. " asks the same queries", function()
       local own, namespace = {}, runs[name].namespace
