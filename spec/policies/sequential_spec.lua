@@ -61,7 +61,7 @@ describe("policies.sequential", function()
 
   it("stays where it is while the canary looks worse", function()
     local run = policy.run(sequential, with({ alpha = 1e-6 }))
-    local feed = policy.traffic(5000, .03, .01)
+    local feed = policy.traffic(2000, .03, .01)
     local last
     for _ = 1, 10 do last = run.tick(feed) end
     assert.same({ "hold", 10 }, { last.action, run.weight })
@@ -83,16 +83,34 @@ describe("policies.sequential", function()
     assert.same({ "rollback", "failed checks threshold reached 5" }, { answer.action, answer.reason })
   end)
 
+  --- Healthy counters of two metrics; those of `arms` fall at these ticks.
+  local function restarting(run, arms, ...)
+    local fall, tick, total = {}, 0, { canary = 0, primary = 0 }
+    for _, at in ipairs({ ... }) do fall[at] = true end
+    return function()
+      tick = tick + 1
+      local out = {}
+      for _, arm in ipairs({ "canary", "primary" }) do
+        total[arm] = arms[arm] and fall[tick] and 10 - tick or total[arm] + 2500
+        for _, name in ipairs({ "errors", "checkout" }) do
+          out[#out + 1] = { name = name, arm = arm, t = run.t, counts = { total = total[arm], failed = 0 } }
+        end
+      end
+      return out
+    end
+  end
+
   it("promotes no canary whose counters fall again and again", function()
-    local run = policy.run(sequential, with({ max_resets = 1 }))
-    local total, tick = 0, 0
-    local action, _, answer = policy.play(run, function()
-      tick, total = tick + 1, total + 2500
-      if tick == 3 or tick == 5 then total = 10 end
-      local function of(arm, n) return { name = "errors", arm = arm, t = run.t, counts = { total = n, failed = 0 } } end
-      return { of("canary", total), of("primary", 2500 * tick) }
-    end, 60)
+    local run = policy.run(sequential, DAY)
+    local action, _, answer = policy.play(run, restarting(run, { canary = true }, 3, 4), 60)
     assert.same({ "none", "the canary's counters fell 2 times, at most 1" }, { action, answer.reason })
+  end)
+
+  it("forgives a canary one restart, and all that its primary shares", function()
+    local run = policy.run(sequential, DAY)
+    assert.equal("promote", (policy.play(run, restarting(run, { canary = true }, 3), 60)))
+    run = policy.run(sequential, DAY)
+    assert.equal("promote", (policy.play(run, restarting(run, { canary = true, primary = true }, 3, 4, 5), 60)))
   end)
 
   it("rolls back by events alone, at the router's weight", function()
