@@ -161,6 +161,7 @@ function view.of(object, settings)
     phase = status.phase or "",
     iterations = status.iterations or 0,
     cookies = cookies_of(status),
+    elsewhere = (settings.kubeconfig_service_mesh or "") ~= "", -- its routes, in a cluster of their own
     settings = settings,
   }
   set_route_metadata(out)
