@@ -24,7 +24,8 @@ local burn_rate = {
         factor = { type = "number", required = true, min = 0.1, max = 1000, unit = "times the budget" },
       } } },
     min_requests = { type = "integer", default = 100, min = 1, unit = "requests", doc = "of a window that is judged" },
-    slow = { type = "number", min = 0, doc = "bound of the buckets above which a request counts as failed" },
+    slow = { type = "number", min = 0, unit = "ms",
+      doc = "bound of the histogram above which a request counts as failed" },
   },
 }
 
@@ -36,15 +37,16 @@ local function lengths(list)
   return shortest, longest
 end
 
---- The canary's new failures and requests of all metrics that have both.
+--- The canary's new failures and requests. Metrics count the same requests: failed and slow ones add up, and there are
+--- as many as the metric with the most says.
 local function observed(ctx, state)
   local items, problems = samples.read(ctx.samples, ctx.now.t, ctx.params.slow)
   local memory, found = counters.step(state.counters, items, ctx.now.t, 0)
   local y, n = 0, 0
   for _, metric in pairs(found) do
-    if metric.kind ~= "events" then y, n = y + metric.canary.y, n + metric.canary.n end
+    if metric.kind ~= "events" then y, n = y + metric.canary.y, math.max(n, metric.canary.n) end
   end
-  return memory, y, n, problems
+  return memory, math.min(y, n), n, problems
 end
 
 local function burn(y, n, budget) return n > 0 and y / n / budget or 0 end

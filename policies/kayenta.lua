@@ -2,17 +2,19 @@
 --- score. For those who come from there; lua/stats/kayenta.lua says what it is blind to, `sequential` is the better
 --- choice.
 --
+-- A reading is a value, or the percentage of failures (of slow requests) among the new requests of one interval.
 -- At each weight the readings of both arms are collected until there are `points` of each metric, then judged once: a
 -- test that is repeated on a growing window finds something in the end. A score of `pass` moves on, one below
 -- `marginal` rolls back, one between collects another window. Pure: the same context always gives the same decision.
 
 local check = require("stats.check")
+local counters = require("stats.counters")
 local kayenta = require("stats.kayenta")
 local ramp = require("util.ramp")
 local samples = require("stats.samples")
 
 local MOST_METRICS = 4 -- whose readings fit into the state
-local DIGITS = "%.6g"
+local DIGITS = "%.5g"
 
 local policy = {
   name = "kayenta", api = 1, strategies = { "canary" }, samples = true,
@@ -23,6 +25,8 @@ local policy = {
     marginal = { type = "number", default = 75, min = 0, max = 100, doc = "least score not to be rolled back" },
     direction = { type = "string", default = "increase", one_of = { "increase", "decrease", "either" },
       doc = "which change is bad" },
+    slow = { type = "number", min = 0, unit = "ms",
+      doc = "bound of the histogram above which a request is slow; none: latency is not compared" },
     outliers = { type = "string", default = "keep", one_of = { "keep", "remove" } },
     critical = { type = "list", default = {}, max = 20, of = { type = "string" },
       doc = "metrics that alone fail a canary" },
@@ -41,11 +45,18 @@ end
 
 local function fresh() return { canary = {}, primary = {}, last = {} } end
 
+--- When the weight became what it is; without word from the engine, now.
+local function began(now)
+  local since = now.since
+  return type(since) == "number" and since >= 0 and since <= now.t and since or now.t
+end
+
 --- The readings collected at this weight: { [metric] = { canary, primary = lists, last = { canary, primary } times } }.
 local function remembered(ctx)
   local state, now = type(ctx.state) == "table" and ctx.state or {}, ctx.now
   local same = state.weight == now.weight and check.is_finite(state.since) and state.since <= now.t
-  local out = { weight = now.weight, since = same and state.since or now.t, readings = {} }
+  local out = { weight = now.weight, since = same and state.since or began(now), readings = {},
+    counters = state.counters }
   for name, arms in pairs(same and type(state.readings) == "table" and state.readings or {}) do
     if type(arms) == "table" then
       local last = type(arms.last) == "table" and arms.last or {}
@@ -64,20 +75,37 @@ local function names_of(map)
   return out
 end
 
+--- What the counters say of the last interval, as readings.
+local function rates_of(ctx, state, items, out)
+  local found
+  state.counters, found = counters.step(state.counters, items, ctx.now.t, state.since)
+  for _, name in ipairs(names_of(found)) do
+    for _, arm in ipairs({ "canary", "primary" }) do
+      local sums = found[name][arm]
+      if found[name].kind ~= "events" and sums.n > 0 then
+        out[#out + 1] = { name = name, arm = arm, t = ctx.now.t, value = 100 * sums.y / sums.n }
+      end
+    end
+  end
+end
+
 --- Adds what is newer than the newest of its metric and arm, and of this weight. Returns the problems.
 local function collect(ctx, state)
-  local items, problems = samples.read(ctx.samples, ctx.now.t)
+  local items, problems = samples.read(ctx.samples, ctx.now.t, ctx.params.slow)
   local readings, count = state.readings, #names_of(state.readings)
+  local list = {}
   for _, item in ipairs(items) do
-    if item.kind == "value" then
-      if not readings[item.name] and count < MOST_METRICS then
-        readings[item.name], count = fresh(), count + 1
-      end
-      local arms = readings[item.name]
-      local arm = arms and arms[item.arm]
-      if arm and item.t > math.max(state.since, arms.last[item.arm] or state.since) and #arm < ctx.params.points then
-        arm[#arm + 1], arms.last[item.arm] = tonumber(DIGITS:format(item.value)), item.t
-      end
+    if item.kind == "value" then list[#list + 1] = item end
+  end
+  rates_of(ctx, state, items, list)
+  for _, item in ipairs(list) do
+    if not readings[item.name] and count < MOST_METRICS then
+      readings[item.name], count = fresh(), count + 1
+    end
+    local arms = readings[item.name]
+    local arm = arms and arms[item.arm]
+    if arm and item.t > math.max(state.since, arms.last[item.arm] or state.since) and #arm < ctx.params.points then
+      arm[#arm + 1], arms.last[item.arm] = tonumber(DIGITS:format(item.value)), item.t
     end
   end
   return problems

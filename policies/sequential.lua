@@ -27,7 +27,8 @@ local sequential = {
       doc = "a promotion rules out so many more failures, in percent of requests" },
     events_tolerance = { type = "number", default = 1.5, min = 1.01, max = 10, unit = "times",
       doc = "a promotion rules out so many times the events" },
-    slow = { type = "number", min = 0, doc = "bound of the buckets above which a request is slow, for histograms" },
+    slow = { type = "number", min = 0, unit = "ms",
+      doc = "bound of the histogram above which a request is slow; none: latency is not compared" },
     slow_margin = { type = "number", default = 1, min = 0, max = 50, unit = "%", doc = "more slow requests accepted" },
     slow_tolerance = { type = "number", default = 2, min = 0.001, max = 50, unit = "%",
       doc = "a promotion rules out so many more slow requests" },
@@ -55,11 +56,17 @@ local function limits_of(p)
   })
 end
 
+--- When the weight became what it is; without word from the engine, now.
+local function began(now)
+  local since = now.since
+  return type(since) == "number" and since >= 0 and since <= now.t and since or now.t
+end
+
 --- What the last call left, as far as it makes sense; times are of this weight.
 local function remembered(ctx)
   local state, now = type(ctx.state) == "table" and ctx.state or {}, ctx.now
   local same = state.weight == now.weight and type(state.since) == "number" and state.since <= now.t
-  local out = { weight = now.weight, since = same and state.since or now.t, counters = state.counters,
+  local out = { weight = now.weight, since = same and state.since or began(now), counters = state.counters,
     resets = math.tointeger(state.resets) or 0, metrics = {}, here = {} }
   for name, memory in pairs(type(state.metrics) == "table" and state.metrics or {}) do
     if comparison.is_memory(memory) then out.metrics[name] = memory end
@@ -80,6 +87,8 @@ local function count_in(state, name, found, weight, limits)
   local memory = state.metrics[name]
   if not memory or memory.kind ~= found.kind then memory = comparison.start(found.kind) end
   local c, b = found.canary, found.primary
+  -- events are weighed by the router's weight, which proxies take a moment to follow
+  if found.kind == "events" and (c.from or b.from or state.since) <= state.since then return end
   state.metrics[name] = comparison.step(memory, { y_c = c.y, n_c = c.n, y_b = b.y, n_b = b.n }, weight / 100, limits)
   local new = c.n
   if found.kind == "events" then new = c.from and 1 or 0 end -- no event is an observation too
@@ -121,7 +130,7 @@ end
 
 local function rule_of(kind, p)
   if kind == "events" then return ("at most %g times the primary's events"):format(p.events_tolerance) end
-  if kind == "slow" then return ("at most %g%% more requests above %g"):format(p.slow_tolerance, p.slow) end
+  if kind == "slow" then return ("at most %g%% more requests above %gms"):format(p.slow_tolerance, p.slow) end
   return ("at most %g times the failures, %g%% more ruled out"):format(p.margin, p.tolerance)
 end
 

@@ -1,22 +1,40 @@
---- Steps of one's own: each with its weight, its dwell, a gate somebody has to open, and the canary's replicas.
+--- Steps of one's own: each with its weight, its dwell, and a gate somebody has to open.
 --
 -- A step is over when the checks pass, its dwell is over and its gate is approved (`serin.dev/intent: approve=<gate>`).
 -- After the last one the canary is promoted. Failing checks hold, and roll back at analysis.threshold, as in Flagger.
 -- Pure: the same context always gives the same decision.
 
 local steps = {
-  name = "steps", api = 1, strategies = { "canary" }, samples = false,
+  name = "steps", api = 1, strategies = { "canary" }, samples = false, own_weights = true,
   params = {
     steps = { type = "list", min = 1, max = 50,
       default = { { weight = 5, dwell = "5m" }, { weight = 25, dwell = "10m" }, { weight = 50, dwell = "10m" } },
       of = { type = "object", fields = {
-        weight = { type = "number", required = true, min = 0, max = 100, unit = "%", doc = "share of the canary" },
+        weight = { type = "integer", required = true, min = 0, max = 100, unit = "%", doc = "share of the canary" },
         dwell = { type = "duration", default = "0s", max = "720h", doc = "least time at this weight" },
         approve = { type = "string", doc = "gate to be approved before the step is left" },
-        replicas = { type = "integer", min = 0, max = 10000, doc = "of the canary during the step" },
+        replicas = { type = "integer", doc = "not supported, and refused in words" },
       } } },
   },
 }
+
+--- nil, or what cannot be done. A promotion copies the target's replicas to the primary, as Flagger's does: few of them
+--- for a small step would be too few for all of the traffic.
+function steps.check(params, path)
+  for index, step in ipairs(params.steps) do
+    if step.replicas ~= nil then
+      return ("%s.steps[%d].replicas: expected none, as the promotion copies the canary's replicas to its primary, "
+        .. "found %d"):format(path, index - 1, step.replicas)
+    end
+  end
+end
+
+--- The names of all gates.
+function steps.gates(params)
+  local out = {}
+  for _, step in ipairs(params.steps) do out[#out + 1] = step.approve end
+  return out
+end
 
 --- The step the canary is at, and since when: of the state where it still fits the weight, else of the weight alone.
 local function position(ctx)
@@ -50,7 +68,7 @@ end
 local function to_step(list, index, now)
   local step = list[index]
   local reason = ("step %d of %d: weight %g"):format(index, #list, step.weight)
-  return { action = "shift", weight = step.weight, replicas = step.replicas, reason = reason,
+  return { action = "shift", weight = step.weight, reason = reason,
     state = { step = index, since = now.t }, evidence = item("pass", "the step before is over", reason) }
 end
 
@@ -61,11 +79,11 @@ local function waiting(ctx, step, since, state)
   if left > 0 then
     local value = ("%.0fs of %.0fs are over"):format(now.t - since, step.dwell)
     return { action = "hold", after = left, reason = "the step's dwell is not over: " .. value, state = state,
-      replicas = step.replicas, evidence = item("inconclusive", ("dwell %.0fs"):format(step.dwell), value) }
+      evidence = item("inconclusive", ("dwell %.0fs"):format(step.dwell), value) }
   end
   if not approved(now, step.approve) then
     return { action = "pause", approval = step.approve, reason = "waiting for approve=" .. step.approve, state = state,
-      replicas = step.replicas, evidence = item("inconclusive", "approve=" .. step.approve, "not approved yet") }
+      evidence = item("inconclusive", "approve=" .. step.approve, "not approved yet") }
   end
 end
 

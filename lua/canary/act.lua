@@ -99,6 +99,7 @@ function act.shift(ctx, want)
   if not patches then return { problem = message, reason = "Route" } end
   stop = act.apply(ctx, patches)
   if stop then return stop end
+  if want.canary ~= ctx.routes.canary then ctx.memory.shifted = { canary = want.canary, at = ctx.now } end
   ctx.routes = want
   ctx.host.metrics.weights(ctx.canary, want)
 end

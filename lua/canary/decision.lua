@@ -36,9 +36,13 @@ end
 
 local function percent(path, value)
   if value == nil then return nil end
-  if not check.is_finite(value) or value < 0 or value > 100 then
-    return ("%s: expected a number from 0 to 100, found %s"):format(path, tostring(value))
+  if not check.is_finite(value) or value < 0 or value > 100 or value % 1 ~= 0 then
+    return ("%s: expected a whole number from 0 to 100, found %s"):format(path, tostring(value))
   end
+end
+
+local function match(value)
+  if value ~= nil then return "match: expected none, as spec.analysis.match says who gets the canary, found one" end
 end
 
 local function evidence(list)
@@ -95,12 +99,13 @@ end
 function decision.check(answer)
   if type(answer) ~= "table" then return nil, "decision: expected an object, found " .. type(answer) end
   local bad = unknown(answer) or one_of("action", answer.action, ACTIONS) or words("reason", answer.reason)
-    or percent("weight", answer.weight) or routes(answer.routes) or amounts(answer)
+    or percent("weight", answer.weight) or match(answer.match) or routes(answer.routes) or amounts(answer)
     or words("approval", answer.approval, true) or evidence(answer.evidence) or storable(answer.state)
-  if not bad and answer.action == "shift" and answer.weight == nil and not answer.match and not answer.routes then
-    bad = "weight: expected a number from 0 to 100 or a match for a shift, found none"
+  if not bad and answer.action == "shift" and answer.weight == nil and not answer.routes then
+    bad = "weight: expected a whole number from 0 to 100 for a shift, found none"
   end
   if bad then return nil, bad end
+  answer.weight = answer.weight and math.tointeger(answer.weight)
   return answer
 end
 

@@ -10,9 +10,11 @@ local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local intents = require("canary.intents")
+local judgement = require("canary.judgement")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local outcome = require("canary.outcome")
+local policies = require("canary.policies")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rivals = require("canary.rivals")
@@ -48,6 +50,8 @@ tick.steps = {
   intents.read,
   arms.target,
   observe.router,
+  policies.check,
+  judgement.approve,
   arms.configs,
   observe.services,
   initialise.check_providers,
@@ -82,11 +86,11 @@ tick.steps = {
 --- A problem is shown on the Canary once; the tick runs again when something it looked at changes.
 local function show_problem(ctx, stop, at)
   ctx.memory.stalled_at = at
-  if status.says(ctx, stop.reason, stop.problem) then return {} end
+  if status.says(ctx, stop.reason, stop.problem) then return { after = stop.after } end
   local failure = status.stall(ctx, stop.reason, stop.problem)
   if failure then return failure end
   notify.warning(ctx, stop.problem)
-  return {}
+  return { after = stop.after }
 end
 
 --- It is taken back by a tick that comes at least as far as the one that met it.

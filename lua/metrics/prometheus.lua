@@ -126,8 +126,8 @@ local function unusable(data)
   if result_type == "matrix" then return "query returned multiple values" end
 end
 
---- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
-function prometheus.parse(given)
+--- The elements of the vector that an answer holds; nil and "no values found" without any data; or nil, message, CODE.
+function prometheus.result(given)
   local body, message, code = answer.object(given)
   if not body then return nil, message, code end
   if body.status == "error" then
@@ -139,8 +139,12 @@ function prometheus.parse(given)
   local wrong = unusable(data)
   if wrong then return answer.bad("%s", wrong) end
   if not answer.is_object(data) then return answer.bad("data of the answer is not an object") end
-  local result
-  result, message, code = answer.list(data, "result")
+  return answer.list(data, "result")
+end
+
+--- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
+function prometheus.parse(given)
+  local result, message, code = prometheus.result(given)
   if not result then return nil, message, code end
   return last(result)
 end

@@ -10,7 +10,7 @@ describe("canary.decision", function()
   it("takes what is well-formed", function()
     for _, good in ipairs({
       answer({}), answer({ action = "shift", weight = 0 }), answer({ action = "shift", weight = 100, after = 5 }),
-      answer({ action = "shift", match = { {} } }), answer({ action = "pause", approval = "qa" }),
+      answer({ action = "pause", approval = "qa" }),
       answer({ action = "shift", routes = { primary = 70, canary = 30, mirrored = false } }),
       answer({ evidence = { { name = "a", verdict = "fail", rule = "r", value = "v" } } }),
       answer({ evidence = { { name = "b", verdict = "pass" } } }),
@@ -25,13 +25,15 @@ describe("canary.decision", function()
       ["action: expected one of hold, shift, iterate, promote, rollback, pause, found promot (did you mean promote?)"] =
         { action = "promot" },
       ["reason: expected a text of 1 to 1024 bytes, found string"] = { reason = "" },
-      ["weight: expected a number from 0 to 100, found 101"] = { weight = 101 },
-      ["weight: expected a number from 0 to 100, found inf"] = { weight = math.huge },
-      ["weight: expected a number from 0 to 100 or a match for a shift, found none"] = { action = "shift" },
+      ["weight: expected a whole number from 0 to 100, found 101"] = { weight = 101 },
+      ["weight: expected a whole number from 0 to 100, found inf"] = { weight = math.huge },
+      ["weight: expected a whole number from 0 to 100, found 2.5"] = { action = "shift", weight = 2.5 },
+      ["match: expected none, as spec.analysis.match says who gets the canary, found one"] = { match = { {} } },
+      ["weight: expected a whole number from 0 to 100 for a shift, found none"] = { action = "shift" },
       ["wieght: expected a field of a decision (did you mean weight?)"] = { wieght = 3 },
       ["after: expected a number >= 0, found -1"] = { after = -1 },
       ["routes: expected a sum of 100, found 90"] = { routes = { primary = 60, canary = 30 } },
-      ["routes.canary: expected a number from 0 to 100, found none"] = { routes = { primary = 100 } },
+      ["routes.canary: expected a whole number from 0 to 100, found none"] = { routes = { primary = 100 } },
       ["evidence[0].verdict: expected one of pass, fail, inconclusive, nodata, error, found ok"] =
         { evidence = { { name = "a", verdict = "ok" } } },
       ["evidence[0].rule: expected a text of 1 to 1024 bytes, found nil"] =

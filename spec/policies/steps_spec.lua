@@ -34,11 +34,14 @@ describe("policies.steps", function()
     assert.same({ "shift 50" }, walk(it, 1, { approvals = { qa = true } }))
   end)
 
-  it("asks for the replicas of a step", function()
-    local it = run({ { weight = 5, replicas = 2, dwell = "1m" }, { weight = 50, replicas = 8 } })
-    assert.equal(2, it.tick({}).replicas)
-    assert.equal(2, it.tick({}).replicas)
-    assert.equal(8, it.tick({}).replicas)
+  it("says that a step has no replicas of its own", function()
+    assert.equal("p.steps[1].replicas: expected none, as the promotion copies the canary's replicas to its primary, "
+      .. "found 8", steps.check({ steps = { { weight = 5 }, { weight = 50, replicas = 8 } } }, "p"))
+    assert.is_nil(steps.check({ steps = { { weight = 5 } } }, "p"))
+  end)
+
+  it("names its gates", function()
+    assert.same({ "qa", "sre" }, steps.gates({ steps = { { approve = "qa" }, { weight = 3 }, { approve = "sre" } } }))
   end)
 
   it("holds while checks fail and rolls back at the threshold", function()
@@ -69,7 +72,8 @@ describe("policies.steps", function()
   end)
 
   it("believes no state from the future or of another kind", function()
-    for _, state in ipairs({ { step = 1, since = 1e9 }, { step = 9 }, { step = "x", since = {} }, { since = 0 / 0 } }) do
+    for _, state in ipairs({ { step = 1, since = 1e9 }, { step = 9 }, { step = "x", since = {} },
+      { since = 0 / 0 } }) do
       local it = run({ { weight = 5, dwell = "1m" } })
       it.weight, it.state = 5, state
       assert.equal("hold", it.tick({}).action)

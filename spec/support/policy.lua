@@ -4,6 +4,7 @@
 local binding = require("canary.decision")
 local frozen = require("spec.support.frozen")
 local json = require("json")
+local merge = require("util.merge")
 local params = require("util.params")
 
 local policy = {}
@@ -17,18 +18,31 @@ function policy.run(module, given, analysis)
   run.params = assert(params.read(module.params, given, "params"))
 
   function run.context(samples, more)
-    local now = { t = run.t, weight = run.weight, mirrored = false, iterations = 0, failed_checks = 0, passed = true }
+    local now = { t = run.t, weight = run.weight, mirrored = false, iterations = 0, failed_checks = 0, passed = true,
+      since = run.since }
     for key, value in pairs(more or {}) do now[key] = value end
     return { strategy = "canary", analysis = run.analysis, params = run.params, now = now, samples = samples,
       state = run.state }
   end
 
+  --- The state is the policy's own copy; the rest it must not write to.
+  local function shown(samples, more)
+    local context = run.context(samples, more)
+    local state = merge.copy(context.state)
+    context.state = nil
+    local view = frozen(context)
+    return setmetatable({ state = state }, { __index = view, __newindex = getmetatable(view).__newindex })
+  end
+
   function run.tick(samples, more)
     run.t = run.t + run.analysis.interval
     if type(samples) == "function" then samples = samples(run) end
-    local answer = assert(binding.check(module.decide(frozen(run.context(samples, more)))))
+    local answer = assert(binding.check(module.decide(shown(samples, more))))
     run.state = answer.state and json.decode(assert(json.encode(answer.state)))
-    if answer.action == "shift" then run.weight = answer.routes and answer.routes.canary or answer.weight end
+    if answer.action == "shift" then
+      run.since = run.t
+      run.weight = answer.routes and answer.routes.canary or answer.weight
+    end
     return answer
   end
 
