@@ -10,6 +10,7 @@ local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local intents = require("canary.intents")
+local lost = require("canary.lost")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local outcome = require("canary.outcome")
@@ -46,7 +47,7 @@ tick.steps = {
   initialise.begin,
   finalise.protect,
   intents.read,
-  arms.target,
+  lost.target,
   observe.router,
   arms.configs,
   observe.services,
