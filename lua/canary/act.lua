@@ -54,7 +54,7 @@ function act.facts(ctx)
     checks = ctx.checks,
     phase = ctx.status.phase,
     apex_on_primary = ctx.apex_on_primary,
-    urgent = ctx.target ~= nil and act.urgent(ctx),
+    urgent = ctx.target == nil or act.urgent(ctx),
     primary_wanted = ctx.primary and ctx.kind.replicas(ctx.primary) or 0,
   }
 end

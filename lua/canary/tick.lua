@@ -11,6 +11,7 @@ local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local intents = require("canary.intents")
 local judgement = require("canary.judgement")
+local lost = require("canary.lost")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local outcome = require("canary.outcome")
@@ -48,7 +49,7 @@ tick.steps = {
   initialise.begin,
   finalise.protect,
   intents.read,
-  arms.target,
+  lost.target,
   observe.router,
   policies.check,
   judgement.approve,
