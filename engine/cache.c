@@ -144,7 +144,7 @@ static enum status start_watch(struct watched *watched, struct reason *why)
   enum status status = kind_path(watched->kind, cache->space, NULL, NULL, &path, why);
   if (!status) {
     struct watch_options options = { .path = path.data, .metadata = watched->kind->metadata };
-    watched->watch = watch_new(o->loop, o->kube, &options, on_event, watched);
+    watched->watch = watch_new(o->loop, watched->kind->route ? o->routes : o->kube, &options, on_event, watched);
     if (!watched->watch)
       status = reason_set(why, NO_MEMORY, "cannot watch %s", watched->kind->name);
   }

@@ -24,7 +24,7 @@ struct watched;
 struct cache_options {
   uv_loop_t *loop;
   struct clock *clock;
-  struct kube *kube;
+  struct kube *kube, *routes; /* of the objects, and of kinds that are routes */
   struct kinds *kinds;
   const struct log *log;
   const char *space;        /* the only namespace to watch; "" for all */

@@ -83,7 +83,8 @@ static enum status fetch(struct item *item, const struct cache_ref *ref, struct 
   enum status status = kind_path(ref->kind, ref->space, ref->name, NULL, &path, why);
   if (!status) {
     struct kube_call call = { .method = "GET", .path = path.data };
-    item->fetch = kube_start(item->watched->cache->options.kube, &call, on_fetched, item, why);
+    const struct cache_options *o = &item->watched->cache->options;
+    item->fetch = kube_start(ref->kind->route ? o->routes : o->kube, &call, on_fetched, item, why);
     if (!item->fetch) status = why->code ? why->code : BAD_ANSWER;
   }
   buf_close(&path);

@@ -39,6 +39,7 @@ static void free_run(struct run *run)
   close_server(run);
   if (run->sched) sched_free(run->sched);
   if (run->cache) cache_free(run->cache);
+  if (run->routes && run->routes != run->kube) kube_free(run->routes);
   if (run->kube) kube_free(run->kube);
   luaL_unref(L, LUA_REGISTRYINDEX, run->tick);
   luaL_unref(L, LUA_REGISTRYINDEX, run->forget);
@@ -102,6 +103,18 @@ static enum status start_server(struct run *run, int port, struct reason *why)
     "cannot listen on port %d for health and metrics: %s", port, cause.text);
 }
 
+static enum status reach(struct run *run, const struct engine_options *o, struct reason *why)
+{
+  struct engine *engine = run->engine;
+  run->kube = run->routes = kube_new(&engine->loop, engine->http, &o->kube, why);
+  if (!run->kube) return why->code;
+  if (!o->routes_kubeconfig) return OK;
+  struct kube_options there = o->kube;
+  there.kubeconfig = o->routes_kubeconfig;
+  run->routes = kube_new(&engine->loop, engine->http, &there, why);
+  return run->routes ? OK : why->code;
+}
+
 static enum status start_run(struct run *run, const struct engine_options *o, struct reason *why)
 {
   struct engine *engine = run->engine;
@@ -110,10 +123,9 @@ static enum status start_run(struct run *run, const struct engine_options *o, st
   struct kind always = *kind;
   always.always = true;
   if (kinds_declare(&engine->kinds, &always, why)) return why->code;
-  run->kube = kube_new(&engine->loop, engine->http, &o->kube, why);
-  if (!run->kube) return why->code;
+  if (reach(run, o, why)) return why->code;
   if (start_server(run, o->port, why)) return why->code;
-  struct cache_options cache = { &engine->loop, &engine->clock, run->kube, &engine->kinds,
+  struct cache_options cache = { &engine->loop, &engine->clock, run->kube, run->routes, &engine->kinds,
     engine->log, o->space };
   run->cache = cache_new(&cache, why);
   if (!run->cache) return why->code;

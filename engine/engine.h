@@ -23,6 +23,7 @@ struct task;
 
 struct engine_options {
   struct kube_options kube;
+  const char *routes_kubeconfig;  /* of the cluster of the routes; NULL: the same one */
   const char *space;              /* the only namespace to look at; "" for all */
   const char *api_version, *kind; /* that is scheduled */
   unsigned max_running;
@@ -35,6 +36,7 @@ struct fired;
 struct run {
   struct engine *engine;
   struct kube *kube;
+  struct kube *routes;            /* may be `kube` itself */
   struct cache *cache;
   struct sched *sched;
   struct server *server;
@@ -110,6 +112,9 @@ void engine_own(
   struct engine *engine, struct resource *resource, void (*close)(struct resource *resource));
 void engine_disown(struct resource *resource);
 void engine_doom(struct engine *engine, struct resource *resource);
+
+/* Of all API servers the run talks to. */
+struct kube_counts engine_counts(const struct run *run);
 
 /* Open handles of the loop, those of the engine itself included. */
 size_t engine_handles(const struct engine *engine);

@@ -81,11 +81,11 @@ static void add_lateness(struct page *page, const struct sched_stats *stats)
 static void add_counters(struct page *page)
 {
   const struct run *run = page->run;
-  struct kube_counts counts = kube_counts(run->kube);
+  struct kube_counts counts = engine_counts(run);
   struct cache_state state = cache_state(run->cache);
   struct sched_stats stats;
   sched_stats(run->sched, &stats);
-  add(page, "serin_api_requests_total", "counter", "Requests to the cluster's API server.",
+  add(page, "serin_api_requests_total", "counter", "Requests to API servers.",
     (double)counts.requests);
   add(page, "serin_api_errors_total", "counter", "Those that failed.", (double)counts.errors);
   add(page, "serin_ticks_total", "counter", "Ticks begun.", (double)stats.ticks);

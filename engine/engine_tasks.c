@@ -93,7 +93,15 @@ void tasks_cancel(struct engine *engine)
   }
 }
 
-/* Fired requests ------------------------------------------------------------------------------- */
+/* Requests ------------------------------------------------------------------------------------- */
+
+struct kube_counts engine_counts(const struct run *run)
+{
+  struct kube_counts counts = kube_counts(run->kube);
+  if (run->routes == run->kube) return counts;
+  struct kube_counts there = kube_counts(run->routes);
+  return (struct kube_counts){ counts.requests + there.requests, counts.errors + there.errors };
+}
 
 struct fired {
   struct run *run;

@@ -90,6 +90,7 @@ enum status kinds_declare(struct kinds *kinds, const struct kind *from, struct r
   known->namespaced = from->namespaced;
   known->metadata = from->metadata;
   known->always = from->always;
+  known->route = from->route;
   return OK;
 }
 

@@ -14,6 +14,7 @@ struct kind {
   bool namespaced;
   bool metadata;  /* watched as metadata only */
   bool always;    /* watched from the start, every object kept */
+  bool route;     /* of the cluster of the routes, where that is another one */
 };
 
 /* Zeroed: none. A kind stays where it is until kinds_close. */

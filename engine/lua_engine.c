@@ -20,6 +20,7 @@ static void check_options(lua_State *L, struct engine_options *o)
       .master = bind_text(L, 1, "master", NULL),
       .qps = bind_number(L, 1, "qps", QPS),
       .burst = bind_number(L, 1, "burst", BURST) },
+    .routes_kubeconfig = bind_text(L, 1, "routes_kubeconfig", NULL),
     .space = bind_text(L, 1, "namespace", ""),
     .api_version = bind_text(L, canary, "apiVersion", NULL),
     .kind = bind_text(L, canary, "kind", NULL),
@@ -108,7 +109,7 @@ static int l_stats(lua_State *L)
   if (run) {
     sched_stats(run->sched, &sched);
     cache = cache_state(run->cache);
-    counts = kube_counts(run->kube);
+    counts = engine_counts(run);
   }
   lua_createtable(L, 0, 10);
   set_count(L, "canaries", sched.entries);

@@ -73,7 +73,8 @@ static void declare(lua_State *L, struct engine *engine, int at)
   struct kind kind = { (char *)api_version, (char *)name,
     (char *)bind_text(L, at, "plural", known->plural),
     .namespaced = bind_flag(L, at, "namespaced", true),
-    .metadata = bind_flag(L, at, "metadata", false), .always = bind_flag(L, at, "always", false) };
+    .metadata = bind_flag(L, at, "metadata", false), .always = bind_flag(L, at, "always", false),
+    .route = bind_flag(L, at, "route", false) };
   if (kinds_declare(&engine->kinds, &kind, &why)) luaL_argerror(L, 1, lua_pushstring(L, why.text));
 }
 

@@ -160,7 +160,7 @@ enum status op_send(
   struct looker *looker = sched_looker(t->job);
   sched_wrote(t->job);
   if (ref.name) cache_writing(t->run->cache, &ref, looker);
-  op->request = kube_start(t->run->kube, call, on_answer, op, why);
+  op->request = kube_start(t->ref.kind->route ? t->run->routes : t->run->kube, call, on_answer, op, why);
   if (!op->request) {
     if (ref.name) cache_written(t->run->cache, &ref, looker, NULL);
     free_op(op);

@@ -6,6 +6,7 @@
 
 local json = require("json")
 local list = require("util.list")
+local mark = require("util.mark")
 local object = require("util.object")
 local owned = require("routing.owned")
 local shape = require("routing.shape")
@@ -53,7 +54,7 @@ end
 
 local function serves(canary, live)
   if not live then return false end
-  if owned.is_marked(canary, live) then return true end
+  if mark.is_on(canary, live) then return true end
   return list.find(shape.list(live, "spec.destinations") or {}, function(selector)
     return is_service(canary, selector.match, canary.names.apex)
   end) ~= nil
@@ -109,7 +110,7 @@ local function spec(canary, entries, routes)
 end
 
 local function create(canary, key)
-  local metadata = owned.marked(canary, owned.metadata(canary))
+  local metadata = mark.add(canary, owned.metadata(canary))
   local patch = owned.create(key, API, KIND, names(canary)[key], spec(canary, {}, START), metadata)
   patch.create.mesh = canary.own_annotations["kuma.io/mesh"] or "default"
   return patch

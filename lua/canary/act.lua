@@ -54,7 +54,7 @@ function act.facts(ctx)
     checks = ctx.checks,
     phase = ctx.status.phase,
     apex_on_primary = ctx.apex_on_primary,
-    urgent = ctx.target ~= nil and act.urgent(ctx),
+    urgent = ctx.target == nil or act.urgent(ctx),
     primary_wanted = ctx.primary and ctx.kind.replicas(ctx.primary) or 0,
   }
 end
@@ -99,6 +99,7 @@ function act.shift(ctx, want)
   if not patches then return { problem = message, reason = "Route" } end
   stop = act.apply(ctx, patches)
   if stop then return stop end
+  if want.canary ~= ctx.routes.canary then ctx.memory.shifted = { canary = want.canary, at = ctx.now } end
   ctx.routes = want
   ctx.host.metrics.weights(ctx.canary, want)
 end

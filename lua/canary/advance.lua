@@ -3,12 +3,13 @@
 local act = require("canary.act")
 local alerts = require("canary.alerts")
 local analyse = require("canary.analyse")
-local flagger = require("policies.flagger")
 local gates = require("canary.gates")
 local groups = require("canary.groups")
 local hooks = require("canary.hooks")
 local intents = require("canary.intents")
+local judgement = require("canary.judgement")
 local notify = require("canary.notify")
+local pauses = require("canary.pauses")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rfc3339 = require("util.rfc3339")
@@ -92,43 +93,23 @@ local function check(ctx)
   return false, { { name = hook.name, verdict = "fail", rule = "pre-rollout", value = message } }
 end
 
---- Evidence as the status keeps it.
-local function evidence(ctx, checks)
-  local json = require("json")
-  local out = json.array()
-  for _, item in ipairs(checks) do
-    out[#out + 1] = {
-      name = item.name, verdict = item.verdict, rule = item.rule,
-      value = item.value ~= nil and tostring(item.value):sub(1, 256) or nil,
-      query = item.query and item.query:sub(1, 1024), n = item.n, script = item.script, at = rfc3339.format(ctx.now),
-    }
-  end
+--- The fields of this step's status and some more.
+local function with(base, extra)
+  local out = {}
+  for name, value in pairs(base) do out[name] = value end
+  for name, value in pairs(extra) do out[name] = value end
   return out
 end
 
-local function decide(ctx, failed)
-  return flagger.decide({
-    strategy = ctx.canary.strategy,
-    analysis = ctx.canary.analysis,
-    now = {
-      weight = ctx.routes.canary,
-      mirrored = ctx.routes.mirrored == true,
-      iterations = ctx.status.iterations or 0,
-      failed_checks = failed,
-      passed = ctx.checks == "passed",
-    },
-  })
-end
-
 --- Asks the confirm-promotion hooks. nil when all agree, else a stop.
-local function confirm_promotion(ctx, checks)
+local function confirm_promotion(ctx, base)
   local hook = gates.refused(ctx, "confirm-promotion", "Progressing", function(passed)
     notify.normal(ctx, ("Confirm-promotion check %s passed"):format(passed.name))
   end)
   if not hook then return nil end
-  if ctx.status.phase == "WaitingPromotion" then return status.step(ctx, { checks = checks }) or ends(ctx) end
+  if ctx.status.phase == "WaitingPromotion" then return status.step(ctx, with(base, {})) or ends(ctx) end
   notify.warning(ctx, ("Halt %s advancement waiting for promotion approval %s"):format(ctx.label, hook.name))
-  local stop = status.enter(ctx, "WaitingPromotion", { checks = checks })
+  local stop = status.enter(ctx, "WaitingPromotion", with(base, {}))
   if stop then return stop end
   if not hook.muteAlert then alerts.send(ctx, "warn", "Canary promotion is waiting for approval.") end
   return ends(ctx)
@@ -141,7 +122,7 @@ local function unapproved(ctx)
   return type(waiting) == "table" and waiting["for"] == "approval" and waiting or nil
 end
 
-local function confirm_increase(ctx, checks)
+local function confirm_increase(ctx, base)
   if ctx.canary.strategy ~= "canary" or ctx.routes.mirrored then return nil end
   if ctx.status.phase == "WaitingPromotion" then return nil end
   local hook = gates.refused(ctx, "confirm-traffic-increase", "Progressing", function(passed)
@@ -151,8 +132,8 @@ local function confirm_increase(ctx, checks)
   notify.once(ctx, "Warning",
     ("Halt %s advancement waiting for traffic increase approval %s"):format(ctx.label, hook.name))
   local since = unapproved(ctx)
-  local stop = status.step(ctx, { checks = checks, waiting = since or {
-    ["for"] = "approval", since = rfc3339.format(ctx.now, 6), detail = hook.name:sub(1, 256) } })
+  local stop = status.step(ctx, with(base, { waiting = since or {
+    ["for"] = "approval", since = rfc3339.format(ctx.now, 6), detail = hook.name:sub(1, 256) } }))
   if stop then return stop end
   if not since and not hook.muteAlert then
     alerts.send(ctx, "warn", "Canary traffic increase is waiting for approval.")
@@ -161,7 +142,7 @@ local function confirm_increase(ctx, checks)
 end
 
 --- Why a step that its checks allow is not made now: a person, a window. nil, or a stop.
-local function held(ctx, checks)
+local function held(ctx, base)
   local why, after = nil, ctx.canary.analysis.interval
   local stop = windows.closed(ctx)
   if stop and stop.problem then return stop end
@@ -170,16 +151,16 @@ local function held(ctx, checks)
   if not why then return nil end
   notify.once(ctx, "Normal", ("Holding %s at weight %d: waiting for %s"):format(ctx.label, ctx.routes.canary, why))
   local since = (ctx.status.waiting or {})["for"] == why and ctx.status.waiting.since or rfc3339.format(ctx.now, 6)
-  return status.step(ctx, { checks = checks, waiting = { ["for"] = why, since = since } }) or { after = after }
+  return status.step(ctx, with(base, { waiting = { ["for"] = why, since = since } })) or { after = after }
 end
 
 --- Waits for the others of the group at the last step. nil when all are here, else a stop.
-local function barrier(ctx, checks)
+local function barrier(ctx, base)
   local name, stop = groups.straggler(ctx)
   if stop then return stop end
   if not name then return nil end
   notify.once(ctx, "Normal", ("Holding %s at its last step: waiting for %s of its group"):format(ctx.label, name))
-  return status.step(ctx, { checks = checks, waiting = groups.field(ctx, name) }) or ends(ctx)
+  return status.step(ctx, with(base, { waiting = groups.field(ctx, name) })) or ends(ctx)
 end
 
 local function report_step(ctx, decision)
@@ -195,9 +176,9 @@ local function report_step(ctx, decision)
   end
 end
 
-local function step(ctx, decision, checks)
+local function step(ctx, decision, base)
   if decision.gate then
-    local stop = confirm_promotion(ctx, checks)
+    local stop = confirm_promotion(ctx, base)
     if stop then return stop end
   end
   if decision.routes then
@@ -205,36 +186,55 @@ local function step(ctx, decision, checks)
     if stop then return stop end
   end
   report_step(ctx, decision)
-  local fields = { canaryWeight = decision.weight, iterations = decision.iterations, checks = checks }
-  return status.step(ctx, fields) or ends(ctx)
+  local fields = with(base, { canaryWeight = decision.weight, iterations = decision.iterations })
+  -- a policy that no longer wants to promote
+  local back = decision.weight and status.is(ctx, "WaitingPromotion")
+  local stop
+  if back then stop = status.enter(ctx, "Progressing", fields) else stop = status.step(ctx, fields) end
+  return stop or ends(ctx)
 end
 
-local function promote(ctx, decision, checks)
+local function promote(ctx, decision, base)
   local asked = decision.approved or groups.at_barrier(ctx.object)
-  local stop = not asked and confirm_promotion(ctx, checks) or barrier(ctx, checks)
+  local stop = not asked and confirm_promotion(ctx, base) or barrier(ctx, base)
   if stop then return stop end
-  return promotion.promote(ctx)
+  return promotion.promote(ctx, with(base, {}))
+end
+
+--- Takes the traffic back; the threshold says why by itself, a policy in its own words.
+local function roll_back(ctx, failed, judged)
+  ctx.status.failedChecks = failed
+  if failed >= ctx.canary.analysis.threshold then return release.rollback(ctx, nil, nil, judged.fields) end
+  local reason = ("Rolling back, policy %s: %s"):format(judged.name, judged.decision.reason)
+  notify.warning(ctx, ("Rolling back %s, policy %s: %s"):format(ctx.label, judged.name, judged.decision.reason))
+  return release.rollback(ctx, "error", reason, judged.fields)
+end
+
+--- A policy that gives no decision holds the step. It keeps nothing from being rolled back.
+local function without_decision(ctx, failed, judged)
+  if failed >= ctx.canary.analysis.threshold then return roll_back(ctx, failed, judged) end
+  local stop = status.step(ctx, with(judged.fields, { failedChecks = failed, waiting = unapproved(ctx) }))
+  return stop or { problem = judged.problem, reason = "PolicyFailed", after = ctx.canary.analysis.interval }
 end
 
 --- The check of this interval and what follows from it.
 function advance.step(ctx)
   ctx.analysed = true
-  local passed, results = check(ctx)
+  local passed, results, spared = check(ctx)
   ctx.checks = passed and "passed" or "failed"
-  local failed = (ctx.status.failedChecks or 0) + (passed and 0 or 1)
-  local checks = evidence(ctx, results)
-  local decision = decide(ctx, failed)
-  if decision.action == "rollback" then
-    ctx.status.failedChecks = failed
-    return release.rollback(ctx)
+  local failed = (ctx.status.failedChecks or 0) + ((passed or spared) and 0 or 1)
+  local judged = judgement.make(ctx, results, failed)
+  local decision, base = judged.decision, judged.fields
+  if not decision then return without_decision(ctx, failed, judged) end
+  if decision.action == "rollback" then return roll_back(ctx, failed, judged) end
+  if decision.action == "hold" or decision.action == "pause" then
+    return pauses.hold(ctx, judged, with(base, { failedChecks = failed, waiting = unapproved(ctx) }))
   end
-  if decision.action == "hold" then
-    return status.step(ctx, { failedChecks = failed, checks = checks, waiting = unapproved(ctx) }) or ends(ctx)
-  end
-  local stop = held(ctx, checks) or confirm_increase(ctx, checks)
+  if decision.weight and decision.weight < ctx.routes.canary then return step(ctx, decision, base) end
+  local stop = held(ctx, base) or confirm_increase(ctx, base)
   if stop then return stop end
-  if decision.action == "promote" then return promote(ctx, decision, checks) end
-  return step(ctx, decision, checks)
+  if decision.action == "promote" then return promote(ctx, decision, base) end
+  return step(ctx, decision, base)
 end
 
 return advance

@@ -66,22 +66,30 @@ local function check_hooks(ctx, results)
   return false
 end
 
---- True when every check passed; and the verdicts of all that were made, with their evidence.
+--- What a verdict means for the step: "pass", "fail", or "hold" that counts as neither.
+local function meaning(ctx, item, verdict)
+  if verdict.verdict == "pass" then return "pass" end
+  local metric = ctx.canary.analysis.metrics[item.index] or {}
+  return verdict.verdict == "nodata" and metric.onNoData or "fail"
+end
+
+--- True when every check passed; the verdicts of all that were made, with their evidence; and true when nothing but
+--- missing data is against the step and the spec says that it holds (onNoData).
 function analyse.run(ctx)
   local results = {}
   if not check_hooks(ctx, results) then return false, results end
-  local passed = true
+  local passed, failed = true, false
   for _, item in ipairs(items(ctx, check.plan)) do
     local verdict = ask(ctx, item)
     results[#results + 1] = verdict
     ctx.host.metrics.verdict(ctx.canary, verdict.name, verdict.verdict)
     if verdict.gauge then ctx.host.metrics.check(ctx.canary, verdict.name, verdict.gauge) end
-    if verdict.verdict ~= "pass" then
-      passed = false
-      notify.warning(ctx, verdict.message)
-    end
+    local means = meaning(ctx, item, verdict)
+    passed, failed = passed and means == "pass", failed or means == "fail"
+    if means == "fail" then notify.warning(ctx, verdict.message) end
+    if means == "hold" then notify.once(ctx, "Warning", verdict.message) end
   end
-  return passed, results
+  return passed, results, not passed and not failed
 end
 
 --- nil when every provider answers, else what is wrong with the first that does not.

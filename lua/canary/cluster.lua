@@ -4,6 +4,7 @@
 --   fail, code        a request failed; the scheduler tries the tick again
 --   problem, reason   the user has to change something; shown on the Canary
 
+local mark = require("util.mark")
 local merge = require("util.merge")
 local scope = require("kube.scope")
 
@@ -60,12 +61,21 @@ function cluster.owned(ctx, object)
   return false
 end
 
---- Creates `object` in the Canary's namespace, owned by it; an object of the whole cluster in none, without an owner,
---- as an owner has to be in the same namespace. Returns what the server stored, or nil and a stop.
+--- True for a kind whose objects are in another cluster than the Canary.
+function cluster.elsewhere(ctx, ref)
+  return ctx.canary.elsewhere and scope.is_route(ref.apiVersion, ref.kind)
+end
+
+--- Creates `object` in the Canary's namespace, owned by it; an object of the whole cluster in none. What is there or in
+--- another cluster cannot have the Canary as its owner, and is marked. Returns what the server stored, or nil and a
+--- stop.
 function cluster.create(ctx, object)
   local body = merge.copy(object)
-  if not scope.is_cluster(body.apiVersion, body.kind) then
-    body.metadata.namespace = ctx.namespace
+  local whole = scope.is_cluster(body.apiVersion, body.kind)
+  if not whole then body.metadata.namespace = ctx.namespace end
+  if whole or cluster.elsewhere(ctx, body) then
+    mark.add({ namespace = ctx.namespace, name = ctx.object.metadata.name }, body.metadata)
+  else
     body.metadata.ownerReferences = body.metadata.ownerReferences or { cluster.owner(ctx) }
   end
   local stored, message, code = ctx.host.kube.create(body)

@@ -4,9 +4,11 @@
 local act = require("canary.act")
 local arms = require("canary.arms")
 local cluster = require("canary.cluster")
+local custom_router = require("canary.custom_router")
 local json = require("json")
-local list = require("util.list")
+local mark = require("util.mark")
 local notify = require("canary.notify")
+local object = require("util.object")
 local observe = require("canary.observe")
 local registry = require("canary.registry")
 local rfc3339 = require("util.rfc3339")
@@ -17,6 +19,7 @@ local view = require("canary.view")
 local finalise = {}
 
 local FINALIZER = "finalizer.flagger.app"
+local NO_ANALYSIS = { analysis = json.null, canaryAnalysis = json.null }
 local PATIENCE = 300 -- seconds a deletion waits for pods before it goes on without them
 
 local function finalizers(ctx, keep)
@@ -41,10 +44,20 @@ local function set_finalizer(ctx, keep)
   ctx.object, ctx.status = stored, stored.status or ctx.status
 end
 
+--- True when the router creates what no owner reference takes away.
+local function leaves_behind(ctx, router)
+  if not router or router.unowned then return router ~= nil end
+  if not ctx.canary.elsewhere then return false end
+  for _, ref in pairs(router.reads(ctx.canary) or {}) do
+    if cluster.elsewhere(ctx, ref) then return true end
+  end
+  return false
+end
+
 --- Keeps the finalizer in step with what has to be done before the Canary goes.
 function finalise.protect(ctx)
-  local router = registry.router(ctx.canary.provider)
-  local wanted = ctx.canary.revert_on_deletion or router ~= nil and router.unowned == true
+  local wanted = ctx.canary.revert_on_deletion or leaves_behind(ctx,
+    custom_router.of(ctx) or registry.router(ctx.canary.provider))
   if wanted ~= protected(ctx) then return set_finalizer(ctx, wanted) end
 end
 
@@ -68,8 +81,12 @@ end
 
 --- What would be left behind because nothing owns it is deleted.
 local function delete_routes(ctx)
-  if not ctx.router or not ctx.router.unowned or not ctx.seen then return nil end
-  return act.apply(ctx, list.filter(ctx.router.restore(ctx.canary, ctx.seen), function(patch) return patch.delete end))
+  local patches = {}
+  for key, live in pairs(ctx.seen or {}) do
+    if mark.is_on(ctx.canary, live) then patches[#patches + 1] = { key = key, delete = true } end
+  end
+  table.sort(patches, function(a, b) return a.key < b.key end)
+  return act.apply(ctx, patches)
 end
 
 --- What a kind of target wrote on the target itself goes.
@@ -88,7 +105,7 @@ local function restore_target(ctx)
   local deleted = rfc3339.parse(ctx.object.metadata.deletionTimestamp) or ctx.now
   local waiting = ctx.kind.scale and ctx.kind.available(ctx.target) == 0
   if waiting and ctx.now < deleted + PATIENCE then return { after = 5 } end
-  return restore_apex(ctx) or restore_routes(ctx) or restore_marks(ctx)
+  return restore_apex(ctx) or restore_routes(ctx) or delete_routes(ctx) or restore_marks(ctx)
 end
 
 local function read_scaler(ctx)
@@ -99,9 +116,15 @@ local function read_scaler(ctx)
   return stop and stop.fail and stop or nil
 end
 
+--- The view of the Canary; of one that was edited into nonsense, of the parts that say what was made for it.
+local function readable(ctx)
+  return view.of(ctx.object, ctx.host.settings)
+    or view.of(object.merged(ctx.object, { spec = NO_ANALYSIS }), ctx.host.settings)
+end
+
 --- What can be read of the world; a part that is gone cannot be given back and holds nothing up.
 local function look(ctx)
-  ctx.canary = view.of(ctx.object, ctx.host.settings)
+  ctx.canary = readable(ctx)
   if not ctx.canary then return nil end
   ctx.target_label = ctx.canary.target.name .. "." .. ctx.namespace
   local stop = arms.find(ctx)

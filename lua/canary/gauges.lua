@@ -92,6 +92,20 @@ function gauges.new(exported)
     exported:count("serin_check_verdicts_total", labels, 1)
   end
 
+  --- A policy that is not the default decided: an action, or "error".
+  function out.decision(canary, policy, action)
+    local labels = target_labels(canary)
+    labels.policy, labels.action = policy, action
+    exported:count("serin_policy_decisions_total", labels, 1)
+  end
+
+  --- A policy in the shadow was judged, and would have done another thing than what was done, or the same.
+  function out.shadow(canary, policy, disagreed)
+    local labels = target_labels(canary)
+    labels.policy = policy
+    exported:count("serin_shadow_disagreements_total", labels, disagreed and 1 or 0)
+  end
+
   --- A release ended after `seconds` (nil when its beginning is not known).
   local function ended(canary, good, seconds)
     local key = canary.namespace .. "/" .. canary.target.name

@@ -57,4 +57,20 @@ function guard.promote(analysed, found)
   return nil
 end
 
+--- May this decision of a policy be acted on, as things are?
+--- @param answer table  a well-formed decision
+--- @param now table     { weight, passed }
+function guard.decision(answer, now, strategy)
+  local weight = answer.routes and answer.routes.canary or answer.weight
+  local rises = answer.action == "promote" or answer.action == "iterate"
+    or answer.action == "shift" and (weight == nil or weight > now.weight)
+  if rises and not now.passed then
+    return ("action: expected hold or rollback while a check does not pass, found %s"):format(answer.action)
+  end
+  if answer.action == "promote" and strategy == "canary" and now.weight == 0 then
+    return "action: expected a shift before a promotion, as the canary has had no traffic, found promote"
+  end
+  return nil
+end
+
 return guard

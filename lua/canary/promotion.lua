@@ -71,10 +71,13 @@ function promotion.skip(ctx)
 end
 
 --- Copies the analysed revision to the primary.
-function promotion.promote(ctx)
+--- @param fields table?  further fields of the status: why
+function promotion.promote(ctx, fields)
   local stop = act.promote(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Promoting", { lastPromotedSpec = ctx.revision })
+  fields = fields or {}
+  fields.lastPromotedSpec = ctx.revision
+  stop = status.enter(ctx, "Promoting", fields)
   return stop or { after = ctx.canary.analysis.interval }
 end
 

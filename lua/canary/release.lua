@@ -20,6 +20,7 @@ local release = {}
 
 -- what a revision waits for before its run; it is over when the revision is taken back
 local BEFORE_A_RUN = { queue = true, window = true, freeze = true }
+local OF_POLICIES = { "policyState", "approvals", "shadow" } -- what they remember of one revision
 local NEVER = "s1-0" -- the hash of no revision
 
 --- Hashes of another controller say nothing about our own; they are replaced by ours, and only a primary
@@ -64,12 +65,16 @@ end
 
 --- The status at the beginning of a run.
 local function run_fields(ctx)
-  return {
+  local fields = {
     canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null, paused = json.null,
     scripts = ctx.status.scripts and json.null or nil,
     lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
     runStartedAt = rfc3339.format(ctx.now),
   }
+  for _, name in ipairs(OF_POLICIES) do
+    if ctx.status[name] ~= nil then fields[name] = json.null end
+  end
+  return fields
 end
 
 --- True when the target or its configuration is a revision that no run has seen.
@@ -214,14 +219,17 @@ end
 --- Back to the primary. The canary's pods go when their traffic has left them.
 --- @param severity string?  of the alert that tells why, and
 --- @param reason string?    what it says; the threshold says it by itself
-function release.rollback(ctx, severity, reason)
+--- @param more table?       further fields of the status: the evidence
+function release.rollback(ctx, severity, reason, more)
   local failed = ctx.status.failedChecks or 0
   local stop = act.to_primary(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Failed", {
+  local fields = {
     canaryWeight = 0, failedChecks = 0, iterations = 0, waiting = timing.drain_field(ctx),
     pendingHooks = outcome.pending(ctx),
-    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums })
+    lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums }
+  for name, value in pairs(more or {}) do fields[name] = value end
+  stop = status.enter(ctx, "Failed", fields)
   if stop then return stop end
   if failed >= ctx.canary.analysis.threshold then
     notify.warning(ctx, ("Rolling back %s failed checks threshold reached %d"):format(ctx.label, failed))

@@ -105,6 +105,11 @@ local function check_fields(object)
   end
 end
 
+--- A policy of one's own may know its weights by itself; canary/policies.lua asks it.
+local function brings_weights(policy)
+  return type(policy) == "table" and policy.name ~= "flagger" and policy.mode ~= "shadow"
+end
+
 local function check_steps(analysis)
   local last = 0
   for index, weight in ipairs(analysis.stepWeights or {}) do
@@ -113,6 +118,7 @@ local function check_steps(analysis)
     if weight <= last then return problem(path, ("a weight above %d, the one before"):format(last), weight) end
     last = weight
   end
+  if brings_weights(analysis.policy) then return end
   if (analysis.iterations or 0) == 0 and (analysis.stepWeight or 0) == 0 and last == 0 then
     return problem("spec.analysis", "one of stepWeight, stepWeights or iterations above 0", "none")
   end
@@ -149,6 +155,10 @@ local function check_metric(index, metric)
   if metric.threshold ~= nil and not number(metric.threshold) then
     return problem(path .. ".threshold", "a number", metric.threshold)
   end
+  local silent = metric.onNoData
+  if silent ~= nil and silent ~= "fail" and silent ~= "hold" and silent ~= "pass" then
+    return problem(path .. ".onNoData", "fail, hold or pass", silent)
+  end
   local range = metric.thresholdRange
   if range == nil then return end
   if not kinds.object[2](range) then return problem(path .. ".thresholdRange", "an object", range) end
@@ -159,6 +169,19 @@ local function check_metric(index, metric)
   end
   if range.min and range.max and range.min > range.max then
     return problem(path .. ".thresholdRange.min", ("at most max, %s"):format(shown(range.max)), range.min)
+  end
+end
+
+local function check_policy(policy)
+  if policy == nil then return end
+  local path = "spec.analysis.policy"
+  if not kinds.object[2](policy) then return problem(path, "an object", policy) end
+  if policy.scriptRef ~= nil then
+    return problem(path .. ".scriptRef", "no policy of a ConfigMap, as none is loaded", policy.scriptRef)
+  end
+  if not kinds.text[2](policy.name) then return problem(path .. ".name", "a text", policy.name) end
+  if policy.mode ~= nil and policy.mode ~= "active" and policy.mode ~= "shadow" then
+    return problem(path .. ".mode", "active or shadow", policy.mode)
   end
 end
 
@@ -195,6 +218,8 @@ function schema.check(object)
   if bad then return bad end
   local analysis = object.spec.analysis or object.spec.canaryAnalysis
   if not analysis then return end
+  bad = check_policy(analysis.policy)
+  if bad then return bad end
   if not object.spec.skipAnalysis then
     bad = check_steps(analysis)
     if bad then return bad end

@@ -10,9 +10,12 @@ local confined = require("canary.confined")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local intents = require("canary.intents")
+local judgement = require("canary.judgement")
+local lost = require("canary.lost")
 local notify = require("canary.notify")
 local observe = require("canary.observe")
 local outcome = require("canary.outcome")
+local policies = require("canary.policies")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rivals = require("canary.rivals")
@@ -48,8 +51,10 @@ tick.steps = {
   initialise.begin,
   finalise.protect,
   intents.read,
-  arms.target,
+  lost.target,
   observe.router,
+  policies.check,
+  judgement.approve,
   arms.configs,
   observe.services,
   initialise.check_providers,
@@ -85,11 +90,11 @@ tick.steps = {
 --- A problem is shown on the Canary once; the tick runs again when something it looked at changes.
 local function show_problem(ctx, stop, at)
   ctx.memory.stalled_at = at
-  if status.says(ctx, stop.reason, stop.problem) then return {} end
+  if status.says(ctx, stop.reason, stop.problem) then return { after = stop.after } end
   local failure = status.stall(ctx, stop.reason, stop.problem)
   if failure then return failure end
   notify.warning(ctx, stop.problem)
-  return {}
+  return { after = stop.after }
 end
 
 --- It is taken back by a tick that comes at least as far as the one that met it.

@@ -27,9 +27,15 @@ function timing.settled(ctx, object)
   if left > 0 and left <= SETTLE + 1 then return { after = left } end
 end
 
+--- When a policy wants to be asked again, if it said so; what else is waited for has its own time.
+local function wanted(ctx)
+  local waiting = ctx.status.waiting
+  return type(waiting) == "table" and waiting["for"] == "policy" and rfc3339.parse(waiting.deadline) or math.huge
+end
+
 --- nil when a step is due, else a stop until then.
 function timing.due(ctx)
-  local left = status.last_step(ctx) + ctx.canary.analysis.interval - ctx.now
+  local left = math.min(status.last_step(ctx) + ctx.canary.analysis.interval, wanted(ctx)) - ctx.now
   -- a time in the future is a clock that was set back; it must not hold the release for longer than one interval
   if left > 0 and left <= ctx.canary.analysis.interval then return { after = left } end
 end

@@ -46,6 +46,11 @@ local function strategy_of(analysis)
   return "blue-green"
 end
 
+local function policy_view(given)
+  given = given or {}
+  return { name = given.name or "flagger", params = given.params, mode = given.mode or "active" }
+end
+
 local function analysis_view(analysis)
   local steps = analysis.stepWeights or {}
   return {
@@ -65,6 +70,7 @@ local function analysis_view(analysis)
     metrics = analysis.metrics or {},
     webhooks = analysis.webhooks or {},
     alerts = analysis.alerts or {},
+    policy = policy_view(analysis.policy),
     session_affinity = analysis.sessionAffinity,
   }
 end
@@ -161,6 +167,7 @@ function view.of(object, settings)
     phase = status.phase or "",
     iterations = status.iterations or 0,
     cookies = cookies_of(status),
+    elsewhere = (settings.kubeconfig_service_mesh or "") ~= "", -- its routes, in a cluster of their own
     settings = settings,
   }
   set_route_metadata(out)

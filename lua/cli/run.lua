@@ -14,6 +14,7 @@ function run.options(settings)
   return {
     kubeconfig = text(settings.kubeconfig),
     master = text(settings.master),
+    routes_kubeconfig = text(settings.kubeconfig_service_mesh),
     qps = settings.kubeconfig_qps,
     burst = settings.kubeconfig_burst,
     namespace = settings.namespace,

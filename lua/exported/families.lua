@@ -13,6 +13,8 @@ return {
   { "flagger_canary_successes_total", "counter", "Total number of canary successes" },
   { "flagger_canary_failures_total", "counter", "Total number of canary failures" },
   { "serin_check_verdicts_total", "counter", "Verdicts of checks: pass, fail, nodata, error, inconclusive." },
+  { "serin_policy_decisions_total", "counter", "Decisions of policies, but for the default's." },
+  { "serin_shadow_disagreements_total", "counter", "Steps at which a policy in the shadow would have done else." },
   { "serin_release_duration_seconds", "histogram", "Seconds from a new revision to its promotion or rollback.",
     buckets = { 60, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400 } },
   { "serin_change_failure_ratio", "gauge", "Rollbacks among the releases that ended since the process began." },

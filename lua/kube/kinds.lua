@@ -1,5 +1,5 @@
 --- The kinds the engine may look at. `always`: watched from the start; `metadata`: watched as metadata only;
---- `cluster`: in no namespace.
+--- `cluster`: in no namespace; `route`: in the cluster of -kubeconfig-service-mesh, where that is given.
 
 local kinds = {
   { apiVersion = "flagger.app/v1beta1", kind = "Canary", plural = "canaries", always = true },
@@ -17,25 +17,25 @@ local kinds = {
   { apiVersion = "serving.knative.dev/v1", kind = "Revision", plural = "revisions" },
   { apiVersion = "metrics.keptn.sh/v1beta1", kind = "KeptnMetric", plural = "keptnmetrics" },
   { apiVersion = "metrics.keptn.sh/v1beta1", kind = "Analysis", plural = "analyses" },
-  { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService", plural = "virtualservices" },
-  { apiVersion = "networking.istio.io/v1beta1", kind = "DestinationRule", plural = "destinationrules" },
-  { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes" },
-  { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes" },
-  { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices" },
+  { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService", plural = "virtualservices", route = true },
+  { apiVersion = "networking.istio.io/v1beta1", kind = "DestinationRule", plural = "destinationrules", route = true },
+  { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes", route = true },
+  { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes", route = true },
+  { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices", route = true },
   { apiVersion = "networking.k8s.io/v1", kind = "Ingress", plural = "ingresses" },
-  { apiVersion = "projectcontour.io/v1", kind = "HTTPProxy", plural = "httpproxies" },
-  { apiVersion = "gloo.solo.io/v1", kind = "Upstream", plural = "upstreams" },
-  { apiVersion = "gateway.solo.io/v1", kind = "RouteTable", plural = "routetables" },
-  { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits" },
-  { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits" },
-  { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits" },
-  { apiVersion = "apisix.apache.org/v2", kind = "ApisixRoute", plural = "apisixroutes" },
-  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualNode", plural = "virtualnodes" },
-  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualService", plural = "virtualservices" },
-  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualNode", plural = "virtualnodes" },
-  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualRouter", plural = "virtualrouters" },
-  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualService", plural = "virtualservices" },
-  { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", plural = "trafficroutes", cluster = true },
+  { apiVersion = "projectcontour.io/v1", kind = "HTTPProxy", plural = "httpproxies", route = true },
+  { apiVersion = "gloo.solo.io/v1", kind = "Upstream", plural = "upstreams", route = true },
+  { apiVersion = "gateway.solo.io/v1", kind = "RouteTable", plural = "routetables", route = true },
+  { apiVersion = "split.smi-spec.io/v1alpha1", kind = "TrafficSplit", plural = "trafficsplits", route = true },
+  { apiVersion = "split.smi-spec.io/v1alpha2", kind = "TrafficSplit", plural = "trafficsplits", route = true },
+  { apiVersion = "split.smi-spec.io/v1alpha3", kind = "TrafficSplit", plural = "trafficsplits", route = true },
+  { apiVersion = "apisix.apache.org/v2", kind = "ApisixRoute", plural = "apisixroutes", route = true },
+  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualNode", plural = "virtualnodes", route = true },
+  { apiVersion = "appmesh.k8s.aws/v1beta1", kind = "VirtualService", plural = "virtualservices", route = true },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualNode", plural = "virtualnodes", route = true },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualRouter", plural = "virtualrouters", route = true },
+  { apiVersion = "appmesh.k8s.aws/v1beta2", kind = "VirtualService", plural = "virtualservices", route = true },
+  { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", plural = "trafficroutes", cluster = true, route = true },
 }
 
 for _, kind in ipairs(kinds) do kind.namespaced = not kind.cluster end

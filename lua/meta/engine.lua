@@ -3,7 +3,8 @@
 
 engine = {}
 
---- Starts watching and ticking. options: { kubeconfig =, master =, qps =, burst =, namespace = "" (all),
+--- Starts watching and ticking. options: { kubeconfig =, master =, qps =, burst =,
+--- routes_kubeconfig = of the cluster of kinds declared as `route` (nil: the same one), namespace = "" (all),
 --- canary = { apiVersion =, kind = } (the kind that is scheduled), max_running = 64,
 --- port = of health and metrics (0: any, see engine.stats; nil: none), log_level = "info", log_encoding = "json",
 --- tick = function(namespace, name, cause) -> seconds until due, or nil for "when something changes",

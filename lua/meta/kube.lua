@@ -5,8 +5,10 @@
 
 kube = {}
 
---- Declares kinds: a list of { apiVersion =, kind =, plural =, namespaced = bool, metadata = bool, always = bool }.
+--- Declares kinds: a list of { apiVersion =, kind =, plural =, namespaced = bool, metadata = bool, always = bool,
+--- route = bool }.
 --- `metadata`: watched as metadata only, its data is fetched once per resourceVersion.
+--- `route`: in the cluster of engine.start's `routes_kubeconfig`, if there is one.
 --- `always`: watched from the start. An undeclared kind is namespaced and its plural is guessed.
 ---@since 1
 function kube.kinds(list) end

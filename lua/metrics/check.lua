@@ -25,13 +25,13 @@ check.reads, check.secrets, check.ambient = resolve.reads, resolve.secrets, reso
 
 --- An item that has nothing to ask.
 local function decided(it, verdict)
-  return { name = it.metric.name, kind = it.kind, judge = function() return verdict end }
+  return { name = it.metric.name, kind = it.kind, index = it.index, judge = function() return verdict end }
 end
 
 --- An item that asks.
 local function asking(it, provider, ctx, request)
   return {
-    name = it.metric.name, kind = it.kind, request = request,
+    name = it.metric.name, kind = it.kind, index = it.index, request = request,
     judge = dialogue.new(provider, ctx, request, function(...) return judge.parsed(it, ...) end),
   }
 end

@@ -126,8 +126,8 @@ local function unusable(data)
   if result_type == "matrix" then return "query returned multiple values" end
 end
 
---- The list in an answer; or nil, message, CODE. Absent data is an empty list.
-local function result_of(given)
+--- The elements of the vector that an answer holds; nil and "no values found" without any data; or nil, message, CODE.
+function prometheus.result(given)
   local body, message, code = answer.object(given)
   if not body then return nil, message, code end
   if body.status == "error" then
@@ -145,7 +145,7 @@ end
 --- Every element of an answer: { { labels = {}, value = number }... }, those without a number left out; or nil,
 --- message, CODE.
 function prometheus.vector(given)
-  local result, message, code = result_of(given)
+  local result, message, code = prometheus.result(given)
   if not result then return nil, message, code end
   local out = json.array()
   for _, element in ipairs(result) do
@@ -159,7 +159,7 @@ end
 
 --- The number that an answer holds; nil and "no values found"; or nil, message, CODE.
 function prometheus.parse(given)
-  local result, message, code = result_of(given)
+  local result, message, code = prometheus.result(given)
   if not result then return nil, message, code end
   return last(result)
 end

@@ -6,6 +6,7 @@
 
 local json = require("json")
 local list = require("util.list")
+local mark = require("util.mark")
 local merge = require("util.merge")
 local object = require("util.object")
 
@@ -14,7 +15,6 @@ local owned = {}
 local ORIGINAL = "flagger.kubernetes.io/original-configuration"
 local METADATA = "serin.dev/original-metadata"
 local APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-local MARK = "serin.dev/canary"
 
 --- The labels and annotations that a route object of this canary has.
 function owned.metadata(canary)
@@ -27,23 +27,9 @@ function owned.create(key, api_version, kind, name, spec, metadata)
   return object.create(key, { apiVersion = api_version, kind = kind, metadata = metadata, spec = spec })
 end
 
-local function mark_of(canary)
-  return canary.namespace .. "/" .. canary.name
-end
-
---- `metadata` with the mark of objects that no Canary can own, because they are in no namespace.
-function owned.marked(canary, metadata)
-  return object.merged(metadata, { annotations = { [MARK] = mark_of(canary) } })
-end
-
---- True for an object in no namespace that was created for this canary.
-function owned.is_marked(canary, live)
-  return live.metadata.namespace == nil and (live.metadata.annotations or {})[MARK] == mark_of(canary)
-end
-
 --- True when `live` goes with the canary.
 function owned.is_ours(canary, live)
-  if owned.is_marked(canary, live) then return true end
+  if mark.is_on(canary, live) then return true end
   return list.find(live.metadata.ownerReferences or {}, function(owner)
     return owner.kind == "Canary" and owner.name == canary.name
   end) ~= nil
@@ -110,7 +96,7 @@ end
 
 --- The patches that give the user's object back; none for an object that goes with the canary by itself.
 function owned.restore(key, canary, live)
-  if live and owned.is_marked(canary, live) then return { { key = key, delete = true } } end
+  if live and mark.is_on(canary, live) then return { { key = key, delete = true } } end
   if not live or owned.is_ours(canary, live) then return {} end
   local annotations = live.metadata.annotations or {}
   local before = decoded(annotations[METADATA]) or {}

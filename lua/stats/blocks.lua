@@ -48,7 +48,8 @@ local function with_defaults(options)
   }
 end
 
---- What the earlier blocks predict. `pull` counts as so many earlier canary requests at the primary's rate.
+--- What the earlier blocks predict. `pull` counts as so many earlier canary requests at the primary's rate, which
+--- has to be seen first.
 local function predicted(state, o)
   local b = (o.prior_b[1] + state.y_b) / (o.prior_b[1] + o.prior_b[2] + state.n_b)
   if o.pull > 0 then return (o.pull * b + state.y_c) / (o.pull + state.n_c), b end
@@ -70,7 +71,7 @@ function blocks.start() return { ln_e = 0.0, y_c = 0, n_c = 0, y_b = 0, n_b = 0 
 --- @param block table   { y_c, n_c, y_b, n_b }: failures and requests; an arm may have none
 --- @param options table?  { prior = { a, b } of both Beta priors, or prior_c, prior_b (0.18, 0.18 as the authors have
 ---   it), ratio = 1, difference = 0, side = "either"; "more" or "less": only a canary predicted above or below the
----   boundary counts against it; pull = 0 }
+---   boundary counts against it; pull = 0 (above 0 it stands in for prior_c, and the first block only teaches) }
 --- @return table  the next state; or nil, message
 function blocks.step(state, block, options)
   local bad = check.options(options)
@@ -82,7 +83,7 @@ function blocks.step(state, block, options)
     or check.part("y_b", block.y_b, "n_b", block.n_b)
   if bad then return nil, bad end
   local ln_e = state.ln_e
-  if block.n_c > 0 and block.n_b > 0 then
+  if block.n_c > 0 and block.n_b > 0 and (o.pull == 0 or state.n_b > 0) then
     local c, b = predicted(state, o)
     local beyond = c - (o.ratio * b + o.difference)
     if o.side == "either" or (o.side == "more" and beyond > 0) or (o.side == "less" and beyond < 0) then

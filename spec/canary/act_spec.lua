@@ -11,7 +11,7 @@ describe("canary.act", function()
     end
     local ready = { metadata = { name = "app", resourceVersion = "1" }, spec = { replicas = 2 }, pods = 2 }
     ctx = {
-      namespace = "demo", label = "app.demo", target_label = "app.demo", now = 0, events = {},
+      namespace = "demo", label = "app.demo", target_label = "app.demo", now = 0, events = {}, memory = {},
       object = { metadata = { name = "app", uid = "u" } }, status = { phase = "Progressing", lastAppliedSpec = "s1-a" },
       canary = { analysis = {}, cookies = {}, target = { name = "app", label = "app", label_value = "app" } },
       host = { kube = { patch = take, create = take }, metrics = { weights = function() end } },

@@ -9,7 +9,8 @@ describe("canary.cluster", function()
       sent = { ... }
       return table.unpack(answer)
     end
-    ctx = { namespace = "demo", object = { apiVersion = "flagger.app/v1beta1", metadata = { name = "c", uid = "u1" } },
+    ctx = { namespace = "demo", canary = {},
+      object = { apiVersion = "flagger.app/v1beta1", metadata = { name = "c", uid = "u1" } },
       host = { kube = { get = take, create = take, patch = take, delete = take } } }
   end)
 
@@ -60,9 +61,19 @@ describe("canary.cluster", function()
       { owner.kind, owner.name, owner.uid, owner.controller, owner.blockOwnerDeletion })
   end)
 
-  it("gives what belongs to the whole cluster neither a namespace nor an owner", function()
+  it("marks what belongs to the whole cluster, in no namespace and without an owner", function()
     cluster.create(ctx, { apiVersion = "kuma.io/v1alpha1", kind = "TrafficRoute", metadata = { name = "app" } })
-    assert.same({ name = "app" }, sent[1].metadata)
+    assert.same({ name = "app", annotations = { ["serin.dev/canary"] = "demo/c" } }, sent[1].metadata)
+  end)
+
+  it("marks a route that goes to another cluster, and owns the rest", function()
+    ctx.canary.elsewhere = true
+    cluster.create(ctx, { apiVersion = "networking.istio.io/v1beta1", kind = "VirtualService",
+      metadata = { name = "app", annotations = { a = "b" } } })
+    assert.same({ name = "app", namespace = "demo", annotations = { a = "b", ["serin.dev/canary"] = "demo/c" } },
+      sent[1].metadata)
+    cluster.create(ctx, { apiVersion = "v1", kind = "Service", metadata = { name = "app" } })
+    assert.is_table(sent[1].metadata.ownerReferences)
   end)
 
   it("deletes, and is content when that is done already", function()

@@ -179,9 +179,10 @@ function support.engine(...)
   return process
 end
 
---- The requests of the engine's account in the audit log for which `want(entry)` holds.
-function support.audit(want)
-  local out, user = {}, ("system:serviceaccount:%s:%s"):format(NAMESPACE, ACCOUNT)
+--- The requests in the audit log for which `want(entry)` holds: of the engine's account, or of `account`
+--- (namespace:name).
+function support.audit(want, account)
+  local out, user = {}, "system:serviceaccount:" .. (account or NAMESPACE .. ":" .. ACCOUNT)
   for line in io.lines(os.getenv("CLUSTER_DIR") .. "/audit.log") do
     if line:find(user, 1, true) then
       local entry = json.decode(line)

@@ -128,9 +128,16 @@ describe("a Canary with revertOnDeletion", function()
     end
   end)
 
+  it("gives everything back although its analysis cannot be read any more", function()
+    local run = initialised({ check = false })
+    run.world:patch("Canary", "demo", "app", { spec = { analysis = { interval = "soon" } } })
+    gone(run)
+    assert.equal(2, begin.replicas(run, "app"))
+  end)
+
   it("is gone although its spec cannot be read any more", function()
     local run = initialised()
-    run.world:patch("Canary", "demo", "app", { spec = { analysis = { stepWeight = 0.5 } } })
+    run.world:patch("Canary", "demo", "app", { spec = { service = { port = 0.5 } } })
     gone(run)
   end)
 

@@ -202,6 +202,39 @@ describe("a canary whose pods all fail", function()
   end)
 end)
 
+describe("a canary whose target is deleted", function()
+  local function deleted(provider)
+    local run = begin.progressing({ provider = provider, analysis = WEIGHTED, check = false })
+    run:wait(function() return run:status("demo", "app").canaryWeight == 25 end)
+    local target = run.world:get("Deployment", "demo", "app")
+    run.world:delete("Deployment", "demo", "app")
+    run:pass(1)
+    return run, target
+  end
+
+  for _, provider in ipairs({ "traefik", "istio", "contour" }) do
+    it(("leaves no traffic where no pods are: %s"):format(provider), function()
+      local run = deleted(provider)
+      local status = run:status("demo", "app")
+      assert.same({ "Progressing", 0 }, { status.phase, status.canaryWeight })
+      assert.equal(1, begin.told(run, "The target is gone! Routing all traffic to app-primary.demo"))
+      assert.equal("TargetMissing", run:condition("demo", "app", "Stalled").reason)
+      local lost = run.world.traffic.lost
+      run:pass(120)
+      assert.equal(lost, run.world.traffic.lost)
+      assert.equal(1, begin.told(run, "The target is gone! Routing all traffic to app-primary.demo"))
+    end)
+  end
+
+  it("is released from the first step when the target is back", function()
+    local run, target = deleted("traefik")
+    target.metadata.resourceVersion, target.metadata.uid, target.status = nil, nil, nil
+    run.world:apply(require("json").encode(target))
+    run:wait_for_phase("demo", "app", "Succeeded", 600)
+    assert.equal("podinfo:2", begin.image(run, "app-primary"))
+  end)
+end)
+
 describe("an idle canary", function()
   it("is woken by nothing but a revision no run has seen", function()
     local run = begin.initialised({ analysis = WEIGHTED })

@@ -129,9 +129,10 @@ local function sorted(map)
   return table.concat(out, " | ")
 end
 
---- A call as it is kept: times, checksums and runs are opaque, readiness depends on the speed of pods.
+--- A call as it is kept: times, checksums and runs are opaque; how long pods take, and how often a hook that refuses is
+--- asked until the end, depends on the machine.
 local function texts(calls)
-  local seen, count, out, before = {}, 0, {}, {}
+  local seen, count, out, refused = {}, 0, {}
   for _, call in ipairs(calls) do
     local body = call.body:gsub('"timestamp":"%d+"', '"timestamp":"T"')
     for _, name in ipairs({ "checksum", "runId" }) do
@@ -144,7 +145,9 @@ local function texts(calls)
     call.headers["User-Agent"] = call.headers["User-Agent"]:gsub("^serin/.*$", "serin")
     local text = ("%s %s | %s | %s"):format(call.scheme, call.path, sorted(call.headers), body)
     local slow = body:find(" not ready: ", 1, true) or body:find("all the metrics", 1, true)
-    if not slow and not before[text .. call.path] then out[#out + 1] = text end
+    local again = call.path:find("/403/", 1, true) and text == refused
+    if not slow and not again then out[#out + 1] = text end
+    refused = text
   end
   return out
 end

@@ -28,6 +28,15 @@ describe("stats.blocks", function()
     assert.same({ 0.0, 3, 10 }, { state.ln_e, state.y_c, state.n_c })
   end)
 
+  it("learns the primary's rate before it predicts the canary's from it", function()
+    local block = { y_c = 5, n_c = 10, y_b = 1, n_b = 100 }
+    local first = blocks.step(nil, block, { pull = 50 })
+    assert.equal(0.0, first.ln_e)
+    local second = blocks.step(first, block, { pull = 50 })
+    assert.is_true(second.ln_e > 0)
+    assert.is_true(blocks.step(second, block, { pull = 500 }).ln_e < blocks.step(second, block, { pull = 50 }).ln_e)
+  end)
+
   it("counts only on its side", function()
     local better = { y_c = 0, n_c = 100, y_b = 30, n_b = 100 }
     local list = { better, better, better }

@@ -58,6 +58,7 @@ function run.start(options)
   assert(engine.start({
     kubeconfig = self.api.path, qps = 1000, burst = 1000, canary = run.CANARY, port = options.port,
     max_running = options.max_running, namespace = options.namespace, metrics = options.metrics,
+    routes_kubeconfig = options.routes_kubeconfig,
     tick = function(namespace, name, cause)
       self.ticks[#self.ticks + 1] = { namespace = namespace, name = name, cause = cause }
       return tick(namespace, name, cause, #self.ticks)

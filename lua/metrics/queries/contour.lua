@@ -35,4 +35,30 @@ histogram_quantile(
 )]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "{{ service }}-canary",
+    primary = "{{ service }}-primary",
+  },
+
+  counts = {
+    code = "envoy_response_code",
+    failed = "^5",
+    query = [[
+sum by (instance, pod, envoy_response_code) (
+  envoy_cluster_upstream_rq{
+    envoy_cluster_name=~"{{ namespace }}_{{ workload }}_[0-9a-zA-Z-]+"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "ms",
+    query = [[
+sum by (instance, pod, le) (
+  envoy_cluster_upstream_rq_time_bucket{
+    envoy_cluster_name=~"{{ namespace }}_{{ workload }}_[0-9a-zA-Z-]+"
+  }
+)]],
+  },
 }

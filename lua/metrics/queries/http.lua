@@ -40,4 +40,32 @@ histogram_quantile(
   duration_unit = "s",
   -- COMPAT: Flagger words an error of this success rate without "running query failed: "
   bare_errors = true,
+
+  arms = {
+    canary = "{{ target }}",
+    primary = "{{ target }}-primary",
+  },
+
+  counts = {
+    code = "status",
+    failed = "^5",
+    query = [[
+sum by (instance, kubernetes_pod_name, status) (
+  http_request_duration_seconds_count{
+    kubernetes_namespace="{{ namespace }}",
+    kubernetes_pod_name=~"{{ workload }}-{{ pods }}"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "s",
+    query = [[
+sum by (instance, kubernetes_pod_name, le) (
+  http_request_duration_seconds_bucket{
+    kubernetes_namespace="{{ namespace }}",
+    kubernetes_pod_name=~"{{ workload }}-{{ pods }}"
+  }
+)]],
+  },
 }

@@ -41,4 +41,34 @@ histogram_quantile(
 )]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "{{ target }}",
+    primary = "{{ target }}-primary",
+  },
+
+  counts = {
+    code = "response_code",
+    failed = "^5",
+    query = [[
+sum by (instance, pod, response_code) (
+  istio_requests_total{
+    reporter="destination",
+    destination_workload_namespace="{{ namespace }}",
+    destination_workload="{{ workload }}"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "ms",
+    query = [[
+sum by (instance, pod, le) (
+  istio_request_duration_milliseconds_bucket{
+    reporter="destination",
+    destination_workload_namespace="{{ namespace }}",
+    destination_workload="{{ workload }}"
+  }
+)]],
+  },
 }

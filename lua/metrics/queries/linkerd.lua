@@ -41,4 +41,34 @@ histogram_quantile(
 )]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "{{ target }}",
+    primary = "{{ target }}-primary",
+  },
+
+  counts = {
+    code = "classification",
+    failed = "^failure$",
+    query = [[
+sum by (instance, pod, classification) (
+  response_total{
+    namespace="{{ namespace }}",
+    deployment="{{ workload }}",
+    direction="inbound"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "ms",
+    query = [[
+sum by (instance, pod, le) (
+  response_latency_ms_bucket{
+    namespace="{{ namespace }}",
+    deployment="{{ workload }}",
+    direction="inbound"
+  }
+)]],
+  },
 }

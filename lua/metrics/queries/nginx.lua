@@ -49,4 +49,34 @@ sum(
 * 1000]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "!=",
+    primary = "=",
+  },
+
+  counts = {
+    code = "status",
+    failed = "^5",
+    query = [[
+sum by (instance, pod, status) (
+  nginx_ingress_controller_requests{
+    namespace="{{ namespace }}",
+    ingress="{{ ingress }}",
+    canary{{ workload }}""
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "s",
+    query = [[
+sum by (instance, pod, le) (
+  nginx_ingress_controller_response_duration_seconds_bucket{
+    namespace="{{ namespace }}",
+    ingress="{{ ingress }}",
+    canary{{ workload }}""
+  }
+)]],
+  },
 }

@@ -41,4 +41,34 @@ histogram_quantile(
 )]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "{{ target }}",
+    primary = "{{ target }}-primary",
+  },
+
+  counts = {
+    code = "response_code",
+    failed = "^5",
+    query = [[
+sum by (instance, pod, response_code) (
+  osm_request_total{
+    destination_namespace="{{ namespace }}",
+    destination_kind="{{ kind }}",
+    destination_name="{{ workload }}"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "ms",
+    query = [[
+sum by (instance, pod, le) (
+  osm_request_duration_ms_bucket{
+    destination_namespace="{{ namespace }}",
+    destination_kind="{{ kind }}",
+    destination_name="{{ workload }}"
+  }
+)]],
+  },
 }

@@ -37,4 +37,30 @@ histogram_quantile(
 ) * 1000]],
 
   duration_unit = "ms",
+
+  arms = {
+    canary = "{{ service }}-canary",
+    primary = "{{ service }}-primary",
+  },
+
+  counts = {
+    code = "code",
+    failed = "^5",
+    query = [[
+sum by (instance, pod, code) (
+  traefik_service_requests_total{
+    service=~"{{ namespace }}-{{ workload }}-[0-9a-zA-Z-]+@kubernetescrd"
+  }
+)]],
+  },
+
+  buckets = {
+    unit = "s",
+    query = [[
+sum by (instance, pod, le) (
+  traefik_service_request_duration_seconds_bucket{
+    service=~"{{ namespace }}-{{ workload }}-[0-9a-zA-Z-]+@kubernetescrd"
+  }
+)]],
+  },
 }

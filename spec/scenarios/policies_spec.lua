@@ -1,0 +1,212 @@
+--- Releases that a policy of policies/ decides about, from its spec to the traffic (policies/README.md).
+
+local begin = require("spec.support.begin")
+
+local LIMITS = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 10"
+
+--- A run that begins, with `rate` requests per second.
+local function started(policy, change)
+  change = change or {}
+  local run = begin.initialised({ provider = change.provider, service = change.service, objects = change.objects,
+    analysis = (change.limits or LIMITS) .. (change.metrics and ", metrics: " .. change.metrics or "") ..
+      ", policy: {" .. policy .. "}" })
+  run.world.traffic:set_rate(run.users["demo/app"], change.rate or 1000)
+  run.world:set_image("demo", "app", change.image or "podinfo:2")
+  run:wait_for_phase("demo", "app", "Progressing")
+  return run
+end
+
+local function weights(run)
+  local out = {}
+  for _, step in ipairs(run:steps("demo", "app")) do
+    local weight = step:match("^Progressing (%d+)")
+    if weight and out[#out] ~= math.tointeger(weight) then out[#out + 1] = math.tointeger(weight) end
+  end
+  return out
+end
+
+local function check_of(run, name)
+  for _, item in ipairs(run:status("demo", "app").checks or {}) do
+    if item.name == name then return item end
+  end
+end
+
+local function told(run, pattern)
+  for _, message in ipairs(run:messages("demo")) do
+    if message:find(pattern) then return message end
+  end
+end
+
+describe("the policy sequential", function()
+  for _, provider in ipairs({ "istio", "traefik" }) do
+    it("promotes a good revision before its last step, on " .. provider, function()
+      local run = started("name: sequential", { provider = provider })
+      run:wait_for_phase("demo", "app", "Succeeded", 1200)
+      assert.is_true(#weights(run) >= 2)
+      assert.is_true(weights(run)[#weights(run)] < 50)
+      assert.equal("pass", check_of(run, "request-success-rate").verdict)
+      assert.equal("podinfo:2", begin.image(run, "app-primary"))
+      assert.equal(0, run.world.traffic.lost)
+    end)
+
+    it("rolls a revision with 3 % of errors back, and says by which numbers, on " .. provider, function()
+      local run = started("name: sequential", { provider = provider, image = "podinfo:2-err3" })
+      run:wait_for_phase("demo", "app", "Failed", 1200)
+      assert.is_true(weights(run)[#weights(run)] <= 10)
+      local item = check_of(run, "request-success-rate")
+      assert.equal("fail", item.verdict)
+      assert.truthy(item.value:find("^canary 3%.%d+%% of %d+, primary 0%.00%% of %d+; E worse"), item.value)
+      assert.truthy(told(run, "^Rolling back app%.demo, policy sequential: request%-success%-rate is worse: canary 3"))
+      assert.equal("podinfo:1", begin.image(run, "app-primary"))
+    end)
+  end
+
+  it("compares slow requests when it has a bound", function()
+    local run = started("name: sequential, params: {slow: 300}", { provider = "traefik", image = "podinfo:2-lat500ms" })
+    run:wait_for_phase("demo", "app", "Failed", 1200)
+    assert.equal("fail", check_of(run, "request-duration").verdict)
+    assert.equal("at most 2% more requests above 300ms", check_of(run, "request-duration").rule)
+  end)
+
+  it("holds without samples, and asks a person in the end", function()
+    local run = started("name: sequential, params: {patience: 2m}", { rate = 0 })
+    run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "decision" end, 600)
+    assert.equal("nodata", check_of(run, "request-success-rate of the canary").verdict)
+    assert.same({ 0, 10 }, weights(run))
+    run:pass(60)
+    assert.equal("Progressing", run:status("demo", "app").phase)
+    assert.equal(1, begin.told(run, "Halt app.demo advancement waiting for a decision: not enough data at this weight"))
+  end)
+
+  it("says that Prometheus does not answer, and stays where it is", function()
+    local run = started("name: sequential")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 10 end)
+    run.world.prometheus.down = true
+    run:pass(120)
+    assert.equal(10, run:status("demo", "app").canaryWeight)
+    local item = check_of(run, "request-success-rate of the canary")
+    assert.same({ "error", "counters of both arms" }, { item.verdict, item.rule })
+    run.world.prometheus.down = false
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+  end)
+
+  it("forgets one revision when the next comes", function()
+    local run = started("name: sequential", { image = "podinfo:2-err2" })
+    run:wait(function() return run:status("demo", "app").canaryWeight == 10 end)
+    run:pass(15)
+    assert.truthy(run:status("demo", "app").policyState.metrics)
+    run.world:set_image("demo", "app", "podinfo:3")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 0 end)
+    assert.is_nil(run:status("demo", "app").policyState)
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    assert.equal("podinfo:3", begin.image(run, "app-primary"))
+  end)
+end)
+
+describe("the policy steps", function()
+  local STEPS = "name: steps, params: {steps: [{weight: 5, dwell: 25s}, {weight: 40, approve: qa}, {weight: 80}]}"
+  local LOOKS = { limits = "interval: 10s, threshold: 3" }
+
+  it("keeps each step's dwell to the second, and waits at a gate until it is approved", function()
+    local run = started(STEPS, LOOKS)
+    run:wait(function() return run:status("demo", "app").canaryWeight == 5 end)
+    local at = run.world.now
+    run:wait(function() return run:status("demo", "app").canaryWeight == 40 end)
+    assert.is_true(math.abs(run.world.now - at - 35) <= 11, run.world.now - at) -- a dwell, and until it is first seen
+    run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "gate" end)
+    assert.equal("qa", run:status("demo", "app").waiting.detail)
+    run:pass(60)
+    assert.equal(40, run:status("demo", "app").canaryWeight)
+    assert.equal(1, begin.told(run, "Halt app.demo advancement waiting for approval of gate qa"))
+    run.world:patch("Canary", "demo", "app", { metadata = { annotations = { ["serin.dev/intent"] = "approve=qa" } } })
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.same({ 0, 5, 40, 80 }, weights(run))
+    assert.same({ "approve=qa", "done" },
+      { run:status("demo", "app").intent.value, run:status("demo", "app").intent.outcome })
+    assert.equal("Normal",
+      run.world.api:all("v1", "Event", "demo")[1] and told(run, "Gate qa of app%.demo is approved") and "Normal")
+  end)
+
+  it("remembers an approval that comes before the gate", function()
+    local run = started(STEPS, LOOKS)
+    run:wait(function() return run:status("demo", "app").canaryWeight == 5 end)
+    run.world:patch("Canary", "demo", "app", { metadata = { annotations = { ["serin.dev/intent"] = "approve=qa" } } })
+    run:wait_for_phase("demo", "app", "Succeeded")
+    assert.is_nil(told(run, "waiting for approval of gate"))
+  end)
+
+  it("asks for a new approval of the next revision", function()
+    local run = started(STEPS, LOOKS)
+    run:wait(function() return run:status("demo", "app").canaryWeight == 5 end)
+    run.world:patch("Canary", "demo", "app", { metadata = { annotations = { ["serin.dev/intent"] = "approve=qa" } } })
+    run:pass(2)
+    run.world:set_image("demo", "app", "podinfo:3")
+    run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "gate" end)
+    run:pass(30)
+    assert.equal(40, run:status("demo", "app").canaryWeight)
+  end)
+
+  it("goes on where it was when the engine dies", function()
+    local run = started(STEPS, LOOKS)
+    run:wait(function() return run:status("demo", "app").canaryWeight == 5 end)
+    run.driver:kill_after(1)
+    run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "gate" end)
+    assert.same({ 0, 5, 40 }, weights(run))
+  end)
+
+  it("rolls back when checks fail at the threshold", function()
+    local run = started(STEPS, { limits = LOOKS.limits, image = "podinfo:2-err10",
+      metrics = "[{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]" })
+    run:wait_for_phase("demo", "app", "Failed")
+    assert.equal(1, begin.told(run, "Rolling back app.demo failed checks threshold reached 3"))
+  end)
+end)
+
+describe("the policy kayenta", function()
+  it("promotes a good revision after a window at each weight", function()
+    local run = started("name: kayenta, params: {points: 5}",
+      { limits = "interval: 10s, threshold: 3, maxWeight: 40, stepWeight: 20" })
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    assert.same({ 0, 20, 40 }, weights(run))
+  end)
+
+  it("rolls a bad one back", function()
+    local run = started("name: kayenta, params: {points: 8}", { image = "podinfo:2-err3" })
+    run:wait_for_phase("demo", "app", "Failed", 1200)
+    assert.same({ 0, 10 }, weights(run))
+    assert.truthy(told(run, "^Rolling back app%.demo, policy kayenta: score 0, below 75"))
+  end)
+end)
+
+describe("the policy burn_rate", function()
+  it("promotes a revision within its budget and rolls one back that burns it", function()
+    local params = "name: burn_rate, params: {slo: 99.9, windows: [{long: 2m, short: 30s, factor: 6}]}"
+    local run = started(params, { limits = "interval: 10s, threshold: 3, maxWeight: 40, stepWeight: 20" })
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    assert.same({ 0, 20, 40 }, weights(run))
+    run.world:set_image("demo", "app", "podinfo:3-err2")
+    run:wait_for_phase("demo", "app", "Failed", 1200)
+    assert.truthy(told(run, "policy burn_rate: burn rate 120s/30s is reached: "))
+  end)
+end)
+
+describe("a policy in the shadow", function()
+  it("is judged and reported, and never obeyed", function()
+    local run = started("name: sequential, mode: shadow", { image = "podinfo:2-err3",
+      limits = "interval: 10s, threshold: 3, maxWeight: 40, stepWeight: 10" })
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    assert.same({ 0, 10, 20, 30, 40 }, weights(run))
+    local shadow = run:status("demo", "app").shadow
+    assert.same({ "sequential", "rollback", "promote" }, { shadow.policy, shadow.action, shadow.obeyed })
+    assert.is_true(shadow.disagreements >= 3, shadow.disagreements)
+    assert.truthy(shadow.reason:find("^request%-success%-rate is worse"))
+    assert.equal("fail", shadow.checks[1].verdict)
+  end)
+
+  it("disagrees by waiting where the default goes on", function()
+    local run = started("name: sequential, mode: shadow")
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    assert.same({ 0, 10, 20, 30, 40, 50 }, weights(run))
+    assert.is_true(run:status("demo", "app").shadow.disagreements >= 1)
+  end)
+end)
