@@ -46,8 +46,10 @@ function pins.get(ctx, label, newest)
   return script
 end
 
---- True when this run has pinned a script under the label.
-function pins.has(ctx, label) return running(ctx) and of_run(ctx)[label] ~= nil end
+--- True when this run works with a script of that label, be its text still there or not.
+function pins.has(ctx, label)
+  return running(ctx) and (of_run(ctx)[label] ~= nil or written(ctx, label) ~= nil)
+end
 
 local function list_of(ctx)
   local out = json.array()

@@ -5,6 +5,7 @@ local decision = require("canary.decision")
 local files = require("util.registry")
 local guard = require("canary.guard")
 local json = require("json")
+local list = require("util.list")
 local merge = require("util.merge")
 local nearest = require("util.nearest")
 local params = require("util.params")
@@ -20,17 +21,20 @@ local DEFAULT = { name = "flagger" } -- what the fields of the spec describe
 local PARAMS = "spec.analysis.policy.params"
 
 --- The module of a policy { name, params? }, or nil and a sentence with the nearest known name.
-local function module_of(policy)
+local function module_of(canary, policy)
+  local custom = canary.custom_policy -- canary/custom_policy.lua found it
+  if custom and policy == canary.analysis.policy then return custom end
   local module = files.find("policies", policy.name)
   if module and module.decide then return module end
-  local close = nearest.of(policy.name, policies.SHIPPED)
+  local known = list.join(policies.SHIPPED, canary.policy_names or {})
+  local close = nearest.of(policy.name, known)
   return nil, ("spec.analysis.policy.name: expected one of %s, found %s%s"):format(
-    table.concat(policies.SHIPPED, ", "), text.cut(policy.name, 64),
+    table.concat(known, ", "), text.cut(policy.name, 64),
     close and (" (did you mean %s?)"):format(close) or "")
 end
 
 --- The module that spec.analysis.policy names, or nil and a sentence with the nearest known name.
-function policies.find(canary) return module_of(canary.analysis.policy) end
+function policies.find(canary) return module_of(canary, canary.analysis.policy) end
 
 --- The policy that is obeyed, and the one that is judged only, or nil.
 function policies.of(canary)
@@ -42,11 +46,11 @@ end
 --- True when the fields of the spec decide and nothing else is asked.
 function policies.is_plain(canary)
   local given = canary.analysis.policy
-  return given.name == DEFAULT.name and given.mode ~= "shadow" and given.params == nil
+  return not canary.custom_policy and given.name == DEFAULT.name and given.mode ~= "shadow" and given.params == nil
 end
 
-local function contains(list, name)
-  for _, one in ipairs(list) do
+local function contains(names, name)
+  for _, one in ipairs(names) do
     if one == name then return true end
   end
   return false
@@ -74,7 +78,7 @@ function policies.check(ctx)
   if canary.skip_analysis or policies.is_plain(canary) then return nil end
   local module, wrong = policies.find(canary)
   local given
-  if module then
+  if module and not module.lost then
     given, wrong = params.read(module.params, canary.analysis.policy.params, PARAMS)
     wrong = wrong or module.check and module.check(given, PARAMS) or unfit(canary, module, ctx.host.settings)
   end
@@ -119,7 +123,7 @@ end
 --- @return table?  a decision that may be acted on; or nil and a message that names policy, field, expected and found
 function policies.decide(ctx, input)
   local policy = input.policy
-  local module, message = module_of(policy)
+  local module, message = module_of(ctx.canary, policy)
   if not module then return broken(policy, message) end
   local given
   given, message = params.read(module.params, policy.params, "params")

@@ -176,10 +176,8 @@ local function check_policy(policy)
   if policy == nil then return end
   local path = "spec.analysis.policy"
   if not kinds.object[2](policy) then return problem(path, "an object", policy) end
-  if policy.scriptRef ~= nil then
-    return problem(path .. ".scriptRef", "no policy of a ConfigMap, as none is loaded", policy.scriptRef)
-  end
-  if not kinds.text[2](policy.name) then return problem(path .. ".name", "a text", policy.name) end
+  local bad = check_script(path, policy)
+  if bad then return bad end
   if policy.mode ~= nil and policy.mode ~= "active" and policy.mode ~= "shadow" then
     return problem(path .. ".mode", "active or shadow", policy.mode)
   end

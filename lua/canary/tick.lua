@@ -7,6 +7,7 @@ local advance = require("canary.advance")
 local alerts = require("canary.alerts")
 local arms = require("canary.arms")
 local confined = require("canary.confined")
+local custom_policy = require("canary.custom_policy")
 local finalise = require("canary.finalise")
 local initialise = require("canary.initialise")
 local intents = require("canary.intents")
@@ -53,6 +54,7 @@ tick.steps = {
   intents.read,
   lost.target,
   observe.router,
+  custom_policy.load,
   policies.check,
   judgement.approve,
   arms.configs,

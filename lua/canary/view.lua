@@ -48,7 +48,9 @@ end
 
 local function policy_view(given)
   given = given or {}
-  return { name = given.name or "flagger", params = given.params, mode = given.mode or "active" }
+  local ref = given.scriptRef
+  return { name = given.name or ref and ref.name .. "/" .. ref.key or "flagger", params = given.params,
+    mode = given.mode or "active", script_ref = ref }
 end
 
 local function analysis_view(analysis)

@@ -20,6 +20,8 @@ header.KINDS = {
 local COMMON = { name = true, kind = true, api = true, params = true, grants = true, doc = true }
 local OF_ROUTERS = { weighted = "boolean", mirrors = "mirrors", matches = "boolean", affinity = "boolean",
   resolution = "resolution", aliases = "aliases" }
+local OF_POLICIES = { samples = "boolean", own_weights = "boolean", strategies = "aliases" }
+local OWN = { router = OF_ROUTERS, policy = OF_POLICIES } -- fields of a kind
 
 local TYPES = { "number", "integer", "string", "boolean", "duration", "list", "object" }
 local RULE = { type = true, default = true, required = true, min = true, max = true, unit = true, doc = true,
@@ -107,6 +109,13 @@ local function router_problem(fields)
   end
 end
 
+local function policy_problem(fields)
+  for name, kind in pairs(OF_POLICIES) do
+    local bad = fields[name] ~= nil and checks[kind](name, fields[name])
+    if bad then return bad end
+  end
+end
+
 local function functions_problem(kind, functions)
   local have = {}
   for _, name in ipairs(functions) do have[name] = true end
@@ -121,7 +130,7 @@ end
 
 local function fields_problem(kind, fields)
   for name in pairs(fields) do
-    if not COMMON[name] and not (kind == "router" and OF_ROUTERS[name]) then
+    if not COMMON[name] and not (OWN[kind] or {})[name] then
       return hinted("header", "a known field", name, COMMON)
     end
   end
@@ -145,7 +154,7 @@ function header.problem(found, kind, name)
   end
   local bad = fields_problem(kind, fields) or functions_problem(kind, found.functions)
     or schema_problem("params", fields.params or {}) or defaults_problem(fields.params or {})
-    or kind == "router" and router_problem(fields)
+    or kind == "router" and router_problem(fields) or kind == "policy" and policy_problem(fields)
   if bad then return bad end
   local _, message = grants.read(fields.grants)
   return message

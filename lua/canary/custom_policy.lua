@@ -1,0 +1,59 @@
+--- A policy of the operator's, or in a ConfigMap beside the Canary: a module as the files of policies/ are, whose
+--- decisions are made in a worker. What it decides passes the same checks as theirs (canary/policies.lua).
+
+local phase = require("canary.phase")
+local pins = require("canary.pins")
+local run = require("scripts.run")
+local scripted = require("canary.scripted")
+
+local custom = {}
+
+local PATH = "spec.analysis.policy"
+
+--- What spec.analysis.policy says, as a reference to a script; nil when a shipped one is meant.
+local function reference(ctx)
+  local given, library = ctx.canary.analysis.policy, ctx.host.library
+  if given.script_ref then return { scriptRef = given.script_ref, params = given.params } end
+  local ref = { name = given.name, params = given.params }
+  local known = library and library:knows("policy", given.name) or pins.has(ctx, scripted.label(ctx, "policy", ref))
+  return known and ref or nil
+end
+
+local function module_of(ctx, name, script)
+  local fields = script.fields
+  return {
+    name = name, api = 1, params = fields.params or {}, samples = fields.samples, own_weights = fields.own_weights,
+    strategies = fields.strategies,
+    decide = function(context)
+      local order = { entry = "decide", arguments = { context } }
+      local answer, message = run.call(ctx.host, script, order, scripted.scope(ctx, script))
+      if answer == nil then error(message or "expected a decision, found nil", 0) end
+      return answer
+    end,
+  }
+end
+
+--- In place of one that cannot be had: it decides nothing, so its run holds, and may still be rolled back.
+local function absent(name, message)
+  return { name = name, api = 1, params = {}, own_weights = true, lost = true,
+    decide = function() error(message, 0) end }
+end
+
+--- Finds the policy of the spec, for canary/policies.lua. Before a run it stops when there is none.
+function custom.load(ctx)
+  local canary = ctx.canary
+  canary.policy_names = ctx.host.library and ctx.host.library:names("policy") or {}
+  local ref = not canary.skip_analysis and reference(ctx)
+  if not ref then return nil end
+  local name = canary.analysis.policy.name
+  local script, message = scripted.prepared(ctx, "policy", ref, PATH)
+  if script then
+    canary.custom_policy = module_of(ctx, name, script)
+  elseif phase.active(ctx.status.phase or "") then
+    canary.custom_policy = absent(name, message)
+  else
+    return { problem = message, reason = "InvalidPolicy" }
+  end
+end
+
+return custom
