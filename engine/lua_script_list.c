@@ -1,5 +1,5 @@
-/* script.list: what is in a folder. The loop waits for it, so small local folders are meant: those of
- * the operator's scripts. */
+/* script.list: what is in a folder. The loop waits for it, so small local folders are meant: those
+ * of the operator's scripts. */
 #include "lua_script_list.h"
 
 #include "bind.h"
@@ -54,7 +54,8 @@ int script_list(lua_State *L)
   uv_fs_req_cleanup(&scan); /* nothing has raised between it and the scan */
   if (found < 0) return fail_uv(L, folder, found);
   if (found > ENTRIES_MAX)
-    return bind_failf(L, TOO_LARGE, "%s: %d entries, at most %d are read", folder, found, ENTRIES_MAX);
+    return bind_failf(
+      L, TOO_LARGE, "%s: %d entries, at most %d are read", folder, found, ENTRIES_MAX);
   lua_createtable(L, count, 0);
   for (int at = 0; at < count; at++) add_entry(L, folder, names[at]);
   return 1;

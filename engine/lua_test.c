@@ -95,6 +95,7 @@ static int l_run(lua_State *L)
   lua_pushvalue(L, 1);
   trial->function = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushcfunction(L, trial_main);
+  uv_update_time(&engine->loop); /* deadlines begin now, however long nothing turned the loop */
   job_start(&trial->job, L);
   if (!trial->ended) turn(&engine->loop, &trial->ended, LONGEST_MS);
   luaL_unref(L, LUA_REGISTRYINDEX, trial->function);
