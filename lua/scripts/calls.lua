@@ -19,8 +19,8 @@ local TIMEOUT, LONGEST = 5, 8 -- seconds
 local LARGEST = 1.7976931348623157e308
 
 local function wrong(what, expected, found)
-  error(("%s: expected %s, found %s"):format(what, expected, type(found) == "string" and ("%q"):format(found:sub(1, 64))
-    or type(found)), 0)
+  local shown = type(found) == "string" and ('"%s"'):format(found:sub(1, 64):gsub("%c", "?")) or type(found)
+  error(("%s: expected %s, found %s"):format(what, expected, shown), 0)
 end
 
 --- A number as JSON has it; nil for none.
@@ -127,7 +127,8 @@ end
 
 local function kube(out, host, scope)
   out["kube.get"] = function(api_version, kind, name)
-    for field, value in pairs({ apiVersion = api_version or false, kind = kind or false, name = name or false }) do
+    for index, field in ipairs({ "apiVersion", "kind", "name" }) do
+      local value = select(index, api_version, kind, name)
       if type(value) ~= "string" then wrong("kube.get: " .. field, "a text", value) end
     end
     if not scope.grants.kube[("%s/%s"):format(api_version, kind)] then
