@@ -153,6 +153,7 @@ local function of_template(ctx, item)
   if not script then return failed(ctx, item, label, message) end
   local scope, address = scripted.scope(ctx, script), found.object.spec.provider.address
   scope.template, scope.template_secret = found.object, found.secret
+  scope.namespace = found.ref.namespace -- Secrets are those of who wrote the script
   local answer, code
   answer, message, code = run.call(ctx.host, script, { inline = {
     address = address, canary = scripted.about(ctx), variables = item.metric.templateVariables or {},
@@ -177,7 +178,7 @@ end
 
 --- Before a run begins every script that it needs is there, and its parameters are right.
 function scripted.check(ctx)
-  if phase.active(ctx.status.phase or "") then return nil end
+  if phase.active(ctx.status.phase or "") or ctx.canary.skip_analysis then return nil end
   for index, metric in ipairs(ctx.canary.analysis.metrics) do
     if metric.script ~= nil then
       local path = ("spec.analysis.metrics[%d].script"):format(index - 1)

@@ -129,6 +129,13 @@ describe("canary.gauges", function()
       'flagger_canary_total{namespace="test"} 1' }, lines())
   end)
 
+  it("shows a script whose newest version is refused, until it is mended", function()
+    metrics.script("checks/x.lua", "it is broken")
+    assert.equal("1", value('serin_script_refused{script="checks/x.lua"}'))
+    metrics.script("checks/x.lua", nil)
+    assert.same({}, lines())
+  end)
+
   it("passes by a Canary it never saw", function()
     assert.has_no_error(function() metrics.forget("test", "never") end)
   end)

@@ -290,6 +290,18 @@ describe("a release with a custom check", function()
       run:wait_for_phase("demo", "app", "Failed", 300)
     end)
 
+    it("names Secrets of its own namespace, not of the Canary's", function()
+      local change = template("local a, b = http.request{ url = 'http://api.example.com/x', secret = 'token' } "
+        .. "return verdict.fail{ value = tostring(b), rule = 'r' }")
+      change.settings[#change.settings + 1] = "-tenant-http-allow=api.example.com"
+      change.objects = change.objects:gsub("namespace: demo", "namespace: theirs")
+        .. "---\napiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: demo}\ndata: {token: aHVudGVyMi1odW50ZXIy}\n"
+      change.analysis = change.analysis:gsub("templateRef: {name: t}", "templateRef: {name: t, namespace: theirs}")
+      local run = library.progressing(change)
+      run:wait_for_phase("demo", "app", "Failed", 300)
+      assert.is_true(told(run, "found secret token not found"))
+    end)
+
     it("is refused unless the operator allows it", function()
       local change = template("return 1")
       change.settings = nil
