@@ -3,6 +3,7 @@
 local T = require("T")
 local begin = require("spec.support.begin")
 local digest = require("digest")
+local json = require("json")
 local library = require("spec.support.library")
 local script = require("script")
 
@@ -91,6 +92,7 @@ describe("a release with a custom check", function()
     ["return verdict.fail{ rule = 'r' }"] = "value: expected a number or a text, as fail needs evidence, found no",
     ["return verdict.pass{ value = 0/0 }"] = "advancement checkout: checks/gate.lua: its result",
     ["error('no idea')"] = "advancement checkout: checks/gate.lua:6: no idea",
+    ["x = 1 return verdict.pass{}"] = "checks/gate.lua:6: x: expected a local, found a global",
     ["return verdict.pas{}"] = "advancement checkout: checks/gate.lua:6: verdict.pas: expected one of",
     ["http.request{ url = 'http://x' }"] = "gate.lua:6: http is not granted: expected it in the header's grants",
     ["while true do end"] = "advancement checkout: checks/gate.lua:6: used 100 ms of CPU",
@@ -156,6 +158,16 @@ describe("a release with a custom check", function()
       assert.same({ { name = "checks/gate.lua", sha256 = digest.sha256(PASS) } }, run:status("demo", "app").scripts)
     end)
 
+    it("shows nothing in the status of a run without scripts", function()
+      local run = library.progressing(with("return verdict.pass{}"))
+      run:wait_for_phase("demo", "app", "Succeeded", 300)
+      run.world:patch("Canary", "demo", "app", { spec = { analysis = { metrics = json.array() } } })
+      run.world:set_image("demo", "app", "podinfo:3")
+      run:wait_for_phase("demo", "app", "Progressing", 300)
+      run:wait_for_phase("demo", "app", "Succeeded", 300)
+      assert.is_nil(run:status("demo", "app").scripts)
+    end)
+
     it("takes the new version in its next run", function()
       local run = library.progressing(with("return verdict.pass{}"))
       run:wait_for_phase("demo", "app", "Succeeded", 300)
@@ -212,6 +224,15 @@ describe("a release with a custom check", function()
     it("judges the release when he does", function()
       local run = library.progressing(tenant("return verdict.pass{}", ON))
       run:wait_for_phase("demo", "app", "Succeeded", 300)
+    end)
+
+    it("is refused where the kernel does not confine the worker", function()
+      T.workers("unconfined")
+      script.setup({})
+      local run = library.applied(tenant("return verdict.pass{}", ON))
+      run:wait(function() return run:condition("demo", "app", "Stalled") ~= nil end, 60)
+      T.workers("")
+      assert.matches("scriptRef: demo/conf/gate.lua", run:condition("demo", "app", "Stalled").message, 1, true)
     end)
 
     it("is pinned while the ConfigMap changes", function()
@@ -295,7 +316,8 @@ describe("a release with a custom check", function()
         .. "return verdict.fail{ value = tostring(b), rule = 'r' }")
       change.settings[#change.settings + 1] = "-tenant-http-allow=api.example.com"
       change.objects = change.objects:gsub("namespace: demo", "namespace: theirs")
-        .. "---\napiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: demo}\ndata: {token: aHVudGVyMi1odW50ZXIy}\n"
+        .. "---\napiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: demo}\n"
+        .. "data: {token: aHVudGVyMi1odW50ZXIy}\n"
       change.analysis = change.analysis:gsub("templateRef: {name: t}", "templateRef: {name: t, namespace: theirs}")
       local run = library.progressing(change)
       run:wait_for_phase("demo", "app", "Failed", 300)
