@@ -175,6 +175,7 @@ describe("a release with a custom check", function()
       run.library:load()
       run.world:set_image("demo", "app", "podinfo:3")
       run:wait_for_phase("demo", "app", "Failed", 300)
+      assert.is_false((told(run, "is lost")))
     end)
 
     it("keeps the last good version when the new one is broken, and says so", function()
