@@ -30,7 +30,7 @@ local function analysis(errors, a)
   for _, key in ipairs(STRATEGIES) do
     if a[key] ~= nil then chosen = chosen + 1 end
   end
-  if chosen ~= 1 and not a.policy then
+  if chosen > 1 or chosen == 0 and not a.policy then
     errors[#errors + 1] = ("spec.analysis: Invalid value: must validate one and only one schema (oneOf). " ..
       "Found %d valid alternatives"):format(chosen)
   end

@@ -51,6 +51,17 @@ describe("canary.gauges", function()
       value('flagger_canary_metric_analysis{metric="request-success-rate",name="web",namespace="test"}'))
   end)
 
+  it("counts what policies decide, and where one in the shadow would have done else", function()
+    metrics.decision(canary(), "sequential", "hold")
+    metrics.decision(canary(), "sequential", "hold")
+    metrics.shadow(canary(), "steps", false)
+    assert.equal("2",
+      value('serin_policy_decisions_total{action="hold",name="web",namespace="test",policy="sequential"}'))
+    assert.equal("0", value('serin_shadow_disagreements_total{name="web",namespace="test",policy="steps"}'))
+    metrics.shadow(canary(), "steps", true)
+    assert.equal("1", value('serin_shadow_disagreements_total{name="web",namespace="test",policy="steps"}'))
+  end)
+
   it("shows how long an analysis took", function()
     metrics.analysed(canary(), 0.3)
     assert.same({ "0", "1", "0.3" }, {

@@ -77,4 +77,22 @@ describe("canary.guard", function()
     assert.is_string(guard.promote("s1-a", "s1-b"))
     assert.is_string(guard.promote(nil, "s1-b"))
   end)
+
+  it("lets no policy raise traffic or promote while a check does not pass, nor promote without traffic", function()
+    local function said(answer, weight, passed, strategy)
+      return guard.decision(answer, { weight = weight, passed = passed }, strategy or "canary")
+    end
+    assert.is_nil(said({ action = "shift", weight = 20 }, 10, true))
+    assert.is_nil(said({ action = "shift", weight = 5 }, 10, false))
+    assert.is_nil(said({ action = "rollback" }, 10, false))
+    assert.is_nil(said({ action = "promote" }, 10, true))
+    assert.is_nil(said({ action = "promote" }, 0, true, "blue-green"))
+    for _, answer in ipairs({ { action = "shift", weight = 20 }, { action = "promote" }, { action = "iterate" },
+      { action = "shift", routes = { primary = 0, canary = 100 } } }) do
+      assert.equal("action: expected hold or rollback while a check does not pass, found " .. answer.action,
+        said(answer, 10, false))
+    end
+    assert.equal("action: expected a shift before a promotion, as the canary has had no traffic, found promote",
+      said({ action = "promote" }, 0, true))
+  end)
 end)

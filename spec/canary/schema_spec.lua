@@ -30,6 +30,30 @@ describe("canary.schema", function()
     assert.equal("spec.analysis.stepWeights[0]: expected an integer of 1 or more, found 0", complaint())
   end)
 
+  it("takes a policy by its name, and no strategy beside it but for the default or the shadow", function()
+    local analysis = object.spec.analysis
+    analysis.stepWeight, analysis.policy = nil, { name = "steps" }
+    assert.is_nil(complaint())
+    analysis.policy = { name = "steps", mode = "shadow" }
+    assert.truthy(complaint():find("^spec.analysis: expected one of stepWeight"))
+    analysis.policy = { name = "flagger" }
+    assert.truthy(complaint():find("^spec.analysis: expected one of stepWeight"))
+  end)
+
+  it("names what is wrong with a policy or a metric's onNoData", function()
+    local analysis = object.spec.analysis
+    for message, policy in pairs({
+      ["spec.analysis.policy.name: expected a text, found nil"] = {},
+      ["spec.analysis.policy: expected an object, found x"] = "x",
+      ["spec.analysis.policy.mode: expected active or shadow, found off"] = { name = "steps", mode = "off" },
+    }) do
+      analysis.policy = policy
+      assert.equal(message, complaint())
+    end
+    analysis.policy, analysis.metrics = nil, { { name = "a", onNoData = "ignore" } }
+    assert.equal("spec.analysis.metrics[0].onNoData: expected fail, hold or pass, found ignore", complaint())
+  end)
+
   it("asks for a strategy", function()
     object.spec.analysis.stepWeight = 0
     assert.equal("spec.analysis: expected one of stepWeight, stepWeights or iterations above 0, found none",

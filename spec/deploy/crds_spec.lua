@@ -77,13 +77,16 @@ describe("deploy/crd-*.yaml", function()
     assert.is_nil(spec.targetRef.properties.kind.enum)
   end)
 
-  it("asks for exactly one of iterations, stepWeight and stepWeights", function()
+  it("asks for exactly one of iterations, stepWeight and stepWeights, or else for a policy", function()
     local last = {}
     for _, choice in ipairs(schema("canaries").properties.spec.properties.analysis.oneOf) do
       last[#last + 1] = table.concat(choice.required, " ")
     end
-    assert.same({ "interval threshold iterations", "interval threshold stepWeight", "interval threshold stepWeights" },
-      last)
+    assert.same({ "interval threshold iterations", "interval threshold stepWeight", "interval threshold stepWeights",
+      "interval threshold policy" }, last)
+    local none = schema("canaries").properties.spec.properties.analysis.oneOf[4]["not"].anyOf
+    assert.same({ "iterations", "stepWeight", "stepWeights" },
+      { none[1].required[1], none[2].required[1], none[3].required[1] })
   end)
 
   it("stores numbers that only the engine can judge", function()
@@ -102,6 +105,9 @@ describe("deploy/crd-*.yaml", function()
         position = 1, detail = "x" }, runStartedAt = "x", paused = true,
       intent = { value = "x", outcome = "x", at = "x" },
       checks = json.array({ { name = "a", verdict = "pass", value = 1.5, rule = "x", query = "x", at = "x" } }),
+      approvals = json.array({ "qa" }),
+      shadow = { policy = "x", action = "x", reason = "x", obeyed = "x", disagreements = 1,
+        checks = json.array({ { name = "a", verdict = "pass", value = "x", rule = "x", at = "x" } }) },
       policyState = { any = { thing = 1 } }, scripts = json.array({ { name = "a", sha256 = "x" } }),
       conditions = json.array({ { type = "Stalled", status = "True", reason = "x", message = "x",
         lastUpdateTime = "x", lastTransitionTime = "x" } }) }

@@ -1,6 +1,7 @@
 --- Releases that a policy of policies/ decides about, from its spec to the traffic (policies/README.md).
 
 local begin = require("spec.support.begin")
+local manifests = require("spec.support.manifests")
 
 local LIMITS = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 10"
 
@@ -8,8 +9,8 @@ local LIMITS = "interval: 10s, threshold: 3, maxWeight: 50, stepWeight: 10"
 local function started(policy, change)
   change = change or {}
   local run = begin.initialised({ provider = change.provider, service = change.service, objects = change.objects,
-    analysis = (change.limits or LIMITS) .. (change.metrics and ", metrics: " .. change.metrics or "") ..
-      ", policy: {" .. policy .. "}" })
+    spec = change.spec, analysis = (change.limits or LIMITS) ..
+      (change.metrics and ", metrics: " .. change.metrics or "") .. ", policy: {" .. policy .. "}" })
   run.world.traffic:set_rate(run.users["demo/app"], change.rate or 1000)
   run.world:set_image("demo", "app", change.image or "podinfo:2")
   run:wait_for_phase("demo", "app", "Progressing")
@@ -208,5 +209,213 @@ describe("a policy in the shadow", function()
     run:wait_for_phase("demo", "app", "Succeeded", 1200)
     assert.same({ 0, 10, 20, 30, 40, 50 }, weights(run))
     assert.is_true(run:status("demo", "app").shadow.disagreements >= 1)
+  end)
+end)
+
+local INGRESS = { objects = manifests.ingress("web", "app"),
+  spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }
+
+describe("counters of both arms", function()
+  for _, provider in ipairs({ "contour", "linkerd", "kuma", "gatewayapi:v1", "osm", "nginx", "gloo" }) do
+    it("tell a good revision from a bad one on " .. provider, function()
+      local own = provider == "nginx" and INGRESS or {}
+      local run = started("name: sequential", { provider = provider, objects = own.objects, spec = own.spec,
+        service = provider:find("^gateway") and "port: 80, targetPort: http, gatewayRefs: [{name: gw}]" or nil })
+      run:wait_for_phase("demo", "app", "Succeeded", 1200)
+      run.world:set_image("demo", "app", "podinfo:3-err4")
+      run:wait_for_phase("demo", "app", "Failed", 1200)
+      assert.truthy(check_of(run, "request-success-rate").value:find("^canary [34]%.%d+%% of"))
+    end)
+  end
+end)
+
+--- A policy that answers what `decide` gives, as a file of policies/ would.
+local function install(decide)
+  package.loaded["policies.mine"] = { name = "mine", api = 1, own_weights = true, params = {},
+    decide = decide }
+end
+
+describe("a policy that is broken", function()
+  after_each(function() package.loaded["policies.mine"] = nil end)
+
+  local NO_TRAFFIC = "action: expected a shift before a promotion, as the canary has had no traffic, found promote"
+  for text, decide in pairs({
+    ["expected a decision, found an error: .*policies_spec.lua:%d+: oh"] = function() error("oh") end,
+    ["decision: expected an object, found nil"] = function() end,
+    ["action: expected one of .*, found promot %(did you mean promote%?%)"] = function()
+      return { action = "promot", reason = "x" } end,
+    ["weight: expected a whole number from 0 to 100, found 2.5"] = function()
+      return { action = "shift", weight = 2.5, reason = "x" } end,
+    ["wieght: expected a field of a decision %(did you mean weight%?%)"] = function()
+      return { action = "shift", wieght = 5, reason = "x" } end,
+    [NO_TRAFFIC] = function() return { action = "promote", reason = "x" } end,
+  }) do
+    it("holds the step and says " .. text, function()
+      install(decide)
+      local run = started("name: mine", { limits = "interval: 10s, threshold: 3" })
+      run:pass(90)
+      assert.same({ 0 }, weights(run))
+      assert.equal("Progressing", run:status("demo", "app").phase)
+      local condition = run:condition("demo", "app", "Stalled")
+      assert.equal("PolicyFailed", condition.reason)
+      assert.truthy(condition.message:find("^policy mine: " .. text), condition.message)
+      assert.equal(1, begin.told(run, condition.message))
+      local item = check_of(run, "mine")
+      assert.same({ "error", "a decision of the policy" }, { item.verdict, item.rule })
+      install(function(ctx)
+        if ctx.now.weight == 0 then return { action = "shift", weight = 30, reason = "x" } end
+        return { action = "promote", reason = "x" }
+      end)
+      run:wait_for_phase("demo", "app", "Succeeded")
+      assert.is_nil(run:condition("demo", "app", "Stalled"))
+    end)
+  end
+
+  it("keeps nothing from being rolled back by failing checks", function()
+    install(function(ctx)
+      if ctx.now.weight == 0 then return { action = "shift", weight = 30, reason = "x" } end
+      error("oh")
+    end)
+    local run = started("name: mine", { limits = "interval: 10s, threshold: 3", image = "podinfo:2-err10",
+      metrics = "[{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]" })
+    run:wait_for_phase("demo", "app", "Failed")
+    assert.equal(1, begin.told(run, "Rolling back app.demo failed checks threshold reached 3"))
+  end)
+
+  it("moves no traffic up while a check fails", function()
+    install(function(ctx)
+      return { action = ctx.now.weight < 40 and "shift" or "promote", weight = ctx.now.weight + 20, reason = "x" }
+    end)
+    local run = started("name: mine", { limits = "interval: 10s, threshold: 30", image = "podinfo:2-err10",
+      metrics = "[{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]" })
+    run:pass(120)
+    assert.equal(20, run:status("demo", "app").canaryWeight)
+    assert.equal("policy mine: action: expected hold or rollback while a check does not pass, found shift",
+      run:condition("demo", "app", "Stalled").message)
+  end)
+
+  it("does not reach what the engine knows", function()
+    install(function(ctx)
+      ctx.now.passed, ctx.now.weight, ctx.analysis.threshold, ctx.checks[1] = true, 50, 0, nil
+      return { action = "hold", reason = "x" }
+    end)
+    local run = started("name: mine", { limits = "interval: 10s, threshold: 3" })
+    run:pass(60)
+    assert.same({ 0 }, weights(run))
+    assert.is_nil(run:condition("demo", "app", "Stalled"))
+  end)
+
+  it("does no harm in the shadow", function()
+    install(function() error("oh") end)
+    local run = started("name: mine, mode: shadow", { limits = "interval: 10s, threshold: 3, stepWeight: 50" })
+    run:wait_for_phase("demo", "app", "Succeeded")
+    local shadow = run:status("demo", "app").shadow
+    assert.same({ "mine", "error" }, { shadow.policy, shadow.action })
+    assert.truthy(shadow.reason:find("^policy mine: expected a decision, found an error"))
+  end)
+end)
+
+describe("a policy of one's own", function()
+  after_each(function() package.loaded["policies.mine"] = nil end)
+
+  it("may take traffic back, and see what the checks said", function()
+    local seen
+    install(function(ctx)
+      local weight = ctx.now.weight
+      seen = ctx.checks[1] or seen
+      if weight == 0 then return { action = "shift", weight = 60, reason = "up" } end
+      return { action = "shift", weight = weight == 60 and 20 or 60, reason = "to and fro" }
+    end)
+    local run = started("name: mine", { limits = "interval: 10s, threshold: 3",
+      metrics = "[{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]" })
+    run:pass(90)
+    assert.same({ 0, 60, 20, 60, 20 }, { table.unpack(weights(run), 1, 5) })
+    assert.same({ "request-success-rate", "pass", ">= 99" }, { seen.name, seen.verdict, seen.rule })
+  end)
+
+  it("keeps exactly the state it gave last", function()
+    local counted = 0
+    install(function(ctx)
+      counted = counted + 1
+      assert(ctx.state == nil or next(ctx.state) == "k" .. counted - 1 and next(ctx.state, "k" .. counted - 1) == nil)
+      return { action = "hold", reason = "x", state = { ["k" .. counted] = { n = counted } } }
+    end)
+    local run = started("name: mine", { limits = "interval: 10s, threshold: 3" })
+    run:pass(60)
+    assert.is_true(counted > 4)
+    assert.is_nil(run:condition("demo", "app", "Stalled"))
+    assert.same({ ["k" .. counted] = { n = counted } }, run:status("demo", "app").policyState)
+  end)
+
+  it("goes back from waiting for a promotion when it wants to go on", function()
+    install(function(ctx)
+      local weight, times = ctx.now.weight, ctx.state and ctx.state.times or 0
+      if weight == 0 then return { action = "shift", weight = 30, reason = "x" } end
+      if times < 2 then return { action = "promote", reason = "x", state = { times = times + 1 } } end
+      return { action = "shift", weight = 60, reason = "x", state = { times = 9 } }
+    end)
+    local run = begin.initialised({ analysis = "interval: 10s, threshold: 3, policy: {name: mine}",
+      hooks = { "confirm-promotion" } })
+    run.answers["confirm-promotion"] = 403
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait_for_phase("demo", "app", "WaitingPromotion")
+    run:wait(function() return run:status("demo", "app").canaryWeight == 60 end)
+    assert.equal("Progressing", run:status("demo", "app").phase)
+  end)
+end)
+
+describe("a spec whose policy does not fit", function()
+  for text, change in pairs({
+    ["spec.analysis.policy.name: expected one of burn_rate, flagger, kayenta, sequential, steps, found sequental "
+      .. "(did you mean sequential?)"] = { "name: sequental" },
+    ["spec.analysis.policy.params.alpa: expected a known parameter (did you mean alpha?), found \"alpa\""] =
+      { "name: sequential, params: {alpa: 0.1}" },
+    ["spec.analysis.policy.params.alpha: expected at most 0.2, found 0.5"] =
+      { "name: sequential, params: {alpha: 0.5}" },
+    ["spec.analysis.policy.params.steps[0].replicas: expected none, as the promotion copies the canary's replicas to "
+      .. "its primary, found 3"] = { "name: steps, params: {steps: [{weight: 5, replicas: 3}]}" },
+    ["spec.analysis.policy.name: expected a policy for the strategy blue-green, found sequential (for canary)"] =
+      { "name: sequential", limits = "interval: 10s, threshold: 3, iterations: 3" },
+    ["spec.analysis: expected stepWeight or stepWeights above 0 for the policy sequential, found none"] =
+      { "name: sequential", limits = "interval: 10s, threshold: 3" },
+    ["spec.provider: for the policy sequential: expected a provider whose telemetry counts the requests of both arms, "
+      .. "found skipper"] = { "name: sequential", provider = "skipper", own = INGRESS },
+  }) do
+    it("is refused: " .. text, function()
+      local own = change.own or {}
+      local run = begin.applied({ provider = change.provider, objects = own.objects, spec = own.spec,
+        analysis = (change.limits or LIMITS) .. ", policy: {" .. change[1] .. "}" })
+      run:pass(60)
+      local condition = run:condition("demo", "app", "Stalled") or {}
+      assert.same({ "InvalidPolicy", text }, { condition.reason, condition.message })
+    end)
+  end
+end)
+
+describe("a metric without data", function()
+  local function silent(word)
+    local run = begin.progressing({ analysis = "interval: 10s, threshold: 3, stepWeight: 50, metrics: "
+      .. "[{name: none, query: 'sum(rate(absent_total[1m]))', thresholdRange: {min: 1}" .. word .. "}]" })
+    run:pass(90)
+    return run
+  end
+
+  it("fails the check, as with Flagger", function()
+    assert.equal("Failed", silent(""):status("demo", "app").phase)
+    assert.equal("Failed", silent(", onNoData: fail"):status("demo", "app").phase)
+  end)
+
+  it("holds the step and spares the failure budget when asked to", function()
+    local run = silent(", onNoData: hold")
+    local status = run:status("demo", "app")
+    assert.same({ "Progressing", 50, 0 }, { status.phase, status.canaryWeight, status.failedChecks })
+    assert.equal("nodata", check_of(run, "none").verdict)
+    assert.equal(1, begin.told(run, "Halt advancement no values found for metric: none"))
+  end)
+
+  it("passes when asked to, and says so", function()
+    local run = silent(", onNoData: pass")
+    assert.equal("Succeeded", run:status("demo", "app").phase)
+    assert.equal("nodata", check_of(run, "none").verdict)
   end)
 end)
