@@ -135,7 +135,7 @@ function prometheus.result(given)
       answer.cut(body.error or "no reason given"))
   end
   local data = body.data
-  if data == nil or data == json.null then return {} end
+  if data == nil or data == json.null then return answer.none() end
   local wrong = unusable(data)
   if wrong then return answer.bad("%s", wrong) end
   if not answer.is_object(data) then return answer.bad("data of the answer is not an object") end
@@ -146,8 +146,9 @@ end
 --- message, CODE.
 function prometheus.vector(given)
   local result, message, code = prometheus.result(given)
-  if not result then return nil, message, code end
   local out = json.array()
+  if not result and message == answer.NO_VALUES then return out end
+  if not result then return nil, message, code end
   for _, element in ipairs(result) do
     local number
     number, message, code = sample(element)

@@ -20,6 +20,7 @@ local function keys(...)
       if type(name) == "string" then out[#out + 1] = name end
     end
   end
+  table.sort(out)
   return out
 end
 

@@ -93,6 +93,7 @@ describe("a release with a custom check", function()
     ["return verdict.pass{ value = 0/0 }"] = "advancement checkout: checks/gate.lua: its result",
     ["error('no idea')"] = "advancement checkout: checks/gate.lua:6: no idea",
     ["x = 1 return verdict.pass{}"] = "checks/gate.lua:6: x: expected a local, found a global",
+    ["prom.querry(nil, 'x')"] = "gate.lua:6: prom.querry: expected one of query, vector (did you mean query?)",
     ["return verdict.pas{}"] = "advancement checkout: checks/gate.lua:6: verdict.pas: expected one of",
     ["http.request{ url = 'http://x' }"] = "gate.lua:6: http is not granted: expected it in the header's grants",
     ["while true do end"] = "advancement checkout: checks/gate.lua:6: used 100 ms of CPU",

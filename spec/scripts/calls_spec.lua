@@ -82,6 +82,11 @@ describe("scripts.calls prom", function()
     assert.equal(2, #list)
   end)
 
+  it("gives an empty list without data", function()
+    answer = { status = 200, headers = {}, body = '{"status":"success"}' }
+    assert.same({}, made({ "prom" })["prom.vector"](nil, "up"))
+  end)
+
   it("says what is wrong with the arguments", function()
     assert.has_error(function() made({ "prom" })["prom.query"]("up") end, "prom: query: expected a text, found nil")
     assert.has_error(function() made({ "prom" })["prom.query"](1, "up") end,
