@@ -7,6 +7,7 @@ local VERBS = {
   { "run", "work on the Canaries of a cluster; serin run -help lists its flags" },
   { "demo", "a release and a rollback on the embedded cluster" },
   { "sandbox", "the embedded cluster by itself, for kubectl and serin run; serin sandbox -help lists its flags" },
+  { "check", "manifests and scripts looked at without a cluster" },
   { "version", "which program this is; --output json for scripts" },
   { "help", "this text" },
 }
@@ -23,6 +24,12 @@ local function is_verb(word)
     if verb[1] == word then return true end
   end
   return false
+end
+
+local function verbs()
+  local out = {}
+  for index, verb in ipairs(VERBS) do out[index] = verb[1] end
+  return out
 end
 
 local function misused(err, text)
@@ -46,7 +53,7 @@ function main.cli(argv, streams)
   end
   if verb:sub(1, 1) == "-" then verb, rest = "run", { table.unpack(argv) } end
   if not is_verb(verb) then
-    local close = require("util.nearest").of(verb, { "run", "demo", "sandbox", "version", "help" })
+    local close = require("util.nearest").of(verb, verbs())
     local hint = close and (" (did you mean %s?)"):format(close) or ""
     return misused(streams.err, ("serin: unknown command %q%s\n"):format(verb, hint))
   end

@@ -8,7 +8,7 @@ local duration = require("util.duration")
 local schema = {}
 
 local function integer(value, low, high)
-  return math.tointeger(value) and value >= low and value <= high
+  return type(value) == "number" and math.tointeger(value) and value >= low and value <= high
 end
 
 local function shown(value)

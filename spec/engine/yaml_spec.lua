@@ -154,3 +154,26 @@ describe("yaml", function()
     assert.has_error(function() yaml.decode() end)
   end)
 end)
+
+describe("yaml.lines", function()
+  it("tells where keys and entries stand, document by document", function()
+    assert.same({
+      { [""] = 1, a = 1, b = 2, ["b[0]"] = 3, ["b[0].c"] = 3, ["b[0].c.d"] = 4, ["b[1]"] = 5 }, { [""] = 7 } },
+      yaml.lines("a: 1\nb:\n- c:\n    d: 1\n- 2\n---\n7\n"))
+  end)
+
+  it("leaves out what an alias brings in", function()
+    assert.same({ { [""] = 1, a = 1, ["a.x"] = 1, b = 2 } }, yaml.lines("a: &n {x: 1}\nb: *n\n"))
+  end)
+
+  it("refuses what yaml.decode refuses, in its words", function()
+    for _, text in ipairs({ "a: *n", "a: 1\na: 2", ("["):rep(100), "\xff" }) do
+      assert.same({ yaml.decode(text) }, { yaml.lines(text) })
+    end
+  end)
+
+  it("refuses paths of more than 4 KiB", function()
+    local _, _, code = yaml.lines("? " .. ("x"):rep(5000) .. "\n: 1")
+    assert.equal("TOO_LARGE", code)
+  end)
+end)

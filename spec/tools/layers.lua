@@ -45,7 +45,8 @@ local may_require = {
   ["lua/canary"] = canary,
 }
 -- Whole folders that only some may require.
-local only_from = { canary = { "^lua/canary/", "^lua/main%.lua$", "^lua/cli/", "^lua/sandbox/driver" } }
+local only_from = { canary = { "^lua/canary/", "^lua/main%.lua$", "^lua/cli/", "^lua/offline/",
+  "^lua/sandbox/driver" } }
 
 local function set(list)
   local s = {}

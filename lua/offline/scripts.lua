@@ -1,0 +1,105 @@
+--- Custom scripts looked at one by one: syntax here, the header in a worker, as `serin run -scripts` would.
+
+local bundle = require("scripts.bundle")
+local folder = require("scripts.folder")
+local grants = require("scripts.grants")
+local header = require("scripts.header")
+local run = require("scripts.run")
+
+local scripts = {}
+
+local BY_FOLDER = {}
+for kind, row in pairs(header.KINDS) do BY_FOLDER[row.folder] = kind end
+
+--- What a message is about: "policies/x.lua:3: what" in two.
+local function place(message)
+  local line, rest = message:match("^[%w%./_%-]+%.lua:(%d+): (.*)$")
+  if line then return math.tointeger(tonumber(line)), rest end
+  return nil, message:match("^[%w_]+/[%w_%-]+%.lua: (.*)$") or message
+end
+
+local function finding(path, message)
+  local line, rest = place(message)
+  return { file = path, line = line, object = "script", field = "", message = rest, severity = "error" }
+end
+
+--- The folder of a script's kind, above it.
+local function root_of(path)
+  local dir, sub = path:match("^(.-)/?([^/]+)/[^/]+$")
+  if not dir then return nil, nil end
+  if dir == "" then dir = path:sub(1, 1) == "/" and "/" or "." end
+  return dir, sub
+end
+
+--- What stands beside the script, for what it requires.
+local function sources_of(list, dir)
+  local out = {}
+  local found = dir and folder.look(list, { dir })
+  for module, file in pairs(found and found.files or {}) do
+    local source = folder.read(file)
+    if source then out[module] = { source = source, label = file.label } end
+  end
+  return out
+end
+
+local function test(host, path, kind, name, source)
+  local dir, sub = root_of(path)
+  local label = ("%s/%s.lua"):format(sub, name)
+  local module = ("%s.%s"):format(sub, name)
+  local sources = sources_of(host.script.list, dir)
+  sources[module] = { source = source, label = label }
+  local made, message = bundle.make(module, sources)
+  if not made then return message end
+  local script = { kind = kind, name = name, module = module, label = label, sha256 = made.sha256, text = made.text }
+  local found
+  found, message = run.header(host, script)
+  if not found then return message end
+  message = header.problem(found, kind, name)
+  if message then return message end
+  script.fields, script.grants = found.fields, grants.read(found.fields.grants)
+  for _, own in ipairs(found.functions) do
+    if own == "selftest" then
+      local ok
+      ok, message = run.selftest(host, script)
+      if not ok then return message end
+    end
+  end
+end
+
+--- nil, or the finding about a script. Waits.
+--- @param host table  { script = the module `script` }
+function scripts.check(host, path, source)
+  local _, message = load(source, "=" .. path:match("[^/]+$"), "t", {})
+  if message then
+    local line, rest = message:match("^[^:]+:(%d+): (.*)$")
+    return { file = path, line = math.tointeger(tonumber(line)), object = "script", field = "",
+      message = rest or message, severity = "error" }
+  end
+  local _, sub = root_of(path)
+  local kind, name = BY_FOLDER[sub or ""], path:match("([%w_%-]+)%.lua$")
+  if not kind then
+    local known = {}
+    for word in pairs(BY_FOLDER) do known[#known + 1] = word end
+    table.sort(known)
+    return finding(path, ("expected a script in a folder of its kind: one of %s"):format(table.concat(known, ", ")))
+  end
+  if not name then return finding(path, "expected a name of letters, digits, - and _") end
+  message = test(host, path, kind, name, source)
+  return message and finding(path, message) or nil
+end
+
+--- { [kind] = { [name] = true } } of the folders of --scripts, and { [kind] = { names } }; or nil and a message.
+function scripts.names(list, dirs)
+  local known, names = {}, {}
+  for kind in pairs(header.KINDS) do known[kind], names[kind] = {}, {} end
+  local found, message = folder.look(list, dirs)
+  if not found then return nil, message end
+  for _, file in pairs(found.files) do
+    known[file.kind][file.name] = true
+    table.insert(names[file.kind], file.name)
+  end
+  for _, some in pairs(names) do table.sort(some) end
+  return known, names
+end
+
+return scripts

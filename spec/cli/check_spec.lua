@@ -1,0 +1,207 @@
+local json = require("json")
+local verb = require("spec.support.verb")
+
+local GOOD = [[
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: app, namespace: demo}
+spec:
+  provider: istio
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: app}
+  service: {port: 80}
+  analysis:
+    interval: 1m
+    threshold: 5
+    maxWeight: 50
+    stepWeight: 10
+    metrics:
+    - name: errors
+      templateRef: {name: errors}
+      thresholdRange: {max: 1}
+      interval: 1m
+---
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: errors, namespace: demo}
+spec:
+  provider: {type: prometheus, address: "http://prometheus:9090"}
+  query: sum(rate(errors{namespace="{{ namespace }}"}[{{ interval }}]))
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, namespace: demo}
+]]
+
+local function findings(text, ...)
+  local path = verb.file(text)
+  local code, out = verb.call("check", "--output", "json", path, ...)
+  return json.decode(out).findings, code
+end
+
+describe("serin check", function()
+  after_each(verb.clean)
+
+  it("finds nothing in what is right, and counts what it does not look at", function()
+    local code, out, err = verb.call("check", verb.file(GOOD))
+    assert.same({ 0, "2 objects checked, 0 findings; not looked at: 1 Deployment\n", "" }, { code, out, err })
+  end)
+
+  it("names file, line, object, field, what was expected and found, and the nearest name", function()
+    local path = verb.file((GOOD:gsub("stepWeight: 10", "stepWieght: 10")))
+    local code, out = verb.call("check", path)
+    assert.equal(1, code)
+    assert.truthy(out:find(path .. ":12: Canary demo/app: spec.analysis.stepWieght: expected a known field, found "
+      .. "stepWieght (did you mean stepWeight?)\n", 1, true), out)
+  end)
+
+  for name, case in pairs({
+    ["a number that is a text"] = { "threshold: 5", 'threshold: "5"', 10, "spec.analysis.threshold",
+      'expected a number, found "5"' },
+    ["a weight out of range"] = { "stepWeight: 10", "stepWeight: 101", 12, "spec.analysis.stepWeight",
+      "expected an integer from 0 to 100, found 101" },
+    ["a target that no file serves"] = { "kind: Deployment, name: app}\n  service",
+      "kind: Deploy, name: app}\n  service",
+      6, "spec.targetRef.kind", "expected one of DaemonSet, Deployment, Service, StatefulSet, "
+        .. "serving.knative.dev/Service, found Deploy" },
+    ["a template that is not there"] = { "templateRef: {name: errors}", "templateRef: {name: error}", 15,
+      "spec.analysis.metrics[0].templateRef", "expected the MetricTemplate demo/error among the files, found none "
+        .. "(did you mean demo/errors?)" },
+    ["a provider of metrics that is not there"] = { "type: prometheus", "type: promtheus", 23, "spec.provider.type",
+      "expected one of prometheus, influxdb, datadog, externalmetrics, stackdriver, cloudwatch, newrelic, graphite, "
+        .. 'dynatrace, keptn, splunk, lua, found "promtheus" (did you mean prometheus?)', more = true },
+    ["an unknown parameter of a policy"] = { "threshold: 5",
+      "threshold: 5\n    policy: {name: sequential, params: {toleranse: 1}}",
+      11, "spec.analysis.policy.params.toleranse",
+        "expected a known parameter (did you mean tolerance?), found \"toleranse\"" },
+    ["an unknown policy"] = { "threshold: 5", "threshold: 5\n    policy: {name: sequental}", 11,
+      "spec.analysis.policy.name", "expected one of burn_rate, flagger, kayenta, sequential, steps, found sequental "
+        .. "(did you mean sequential?)" },
+    ["session affinity where the provider cannot"] = { "threshold: 5",
+      "threshold: 5\n    sessionAffinity: {cookieName: a}", 11, "spec.analysis.sessionAffinity",
+      "expected a provider with session affinity, found traefik", provider = "traefik" },
+    ["a window of no known weekday"] = { "namespace: demo}\nspec:\n  provider: istio",
+      "namespace: demo, annotations: {serin.dev/freeze: \"0 9 * * fry for 8h\"}}\nspec:\n  provider: istio", 3,
+      "metadata.annotations.serin.dev/freeze", "weekday: expected values from 0 to 7, found fry" },
+    ["a hook without an address"] = { "threshold: 5", "threshold: 5\n    webhooks: [{name: x, url: 'no url'}]", 11,
+      "spec.analysis.webhooks[0].url", 'expected a URL like http://host/path, found "no url"' },
+    ["a misspelt kind of ours"] = { "kind: MetricTemplate", "kind: MetricTemplat", 20, "kind",
+      "expected one of AlertProvider, Canary, MetricTemplate, found MetricTemplat (did you mean MetricTemplate?)",
+      more = true },
+  }) do
+    it("finds " .. name, function()
+      local text, count = GOOD:gsub(case[1]:gsub("%p", "%%%0"), (case[2]:gsub("%%", "%%%%")), 1)
+      assert.equal(1, count)
+      if case.provider then text = text:gsub("provider: istio", "provider: " .. case.provider, 1) end
+      local found = findings(text)
+      local seen
+      for _, finding in ipairs(found) do
+        if finding.field == case[4] then seen = finding end
+      end
+      assert.is_table(seen, json.encode(found))
+      assert.same({ case[3], case[5] }, { seen.line, seen.message })
+      if not case.more then assert.equal(1, #found, json.encode(found)) end
+    end)
+  end
+
+  it("finds mirroring where the provider cannot", function()
+    local text = GOOD:gsub("provider: istio", "provider: contour"):gsub("threshold: 5",
+      "threshold: 5\n    mirror: true")
+    local found = findings(text)
+    assert.same({ 1, 11, "spec.analysis.mirror", "expected a provider that mirrors in this strategy, found contour" },
+      { #found, found[1].line, found[1].field, found[1].message })
+  end)
+
+  it("names an unknown variable of a query, whoever refers to the template", function()
+    assert.same({ 24,
+      "spec.query", 'query render error: line 1: function "namspace" not defined (did you mean namespace?)' },
+      { table.unpack((function()
+        local found = findings((GOOD:gsub("{{ namespace }}", "{{ namspace }}")))
+        for _, finding in ipairs(found) do
+          if finding.object:find("MetricTemplate") then return { finding.line, finding.field, finding.message } end
+        end
+      end)()) })
+  end)
+
+  it("says that a text which is no YAML is none, with its line", function()
+    assert.same({ 2, "", "line 2, column 3: mapping values are not allowed in this context" },
+      { table.unpack((function()
+        local found = findings("a: b\n c: d\n")
+        return { found[1].line, found[1].field, found[1].message }
+      end)()) })
+  end)
+
+  it("finds a second Canary of one target, and of one name", function()
+    local second = GOOD:match("^(.-)%-%-%-"):gsub("name: app, namespace", "name: other, namespace", 1)
+    local found = findings(GOOD .. "---\n" .. second)
+    assert.same({ 1, "expected a target of its own, found that of Canary demo/app" }, { #found, found[1].message })
+    found = findings(GOOD .. "---\n" .. GOOD:match("^(.-)%-%-%-"))
+    assert.same({ 1, "expected one of this name, found another one before it" }, { #found, found[1].message })
+  end)
+
+  it("lets a reference lead out of the files with --allow-missing, as a note", function()
+    local path = verb.file((GOOD:match("^(.-)%-%-%-")))
+    assert.equal(1, (verb.call("check", path)))
+    local code, out = verb.call("check", "--allow-missing", path)
+    assert.equal(0, code)
+    assert.truthy(out:find(":14: note: Canary demo/app: spec.analysis.metrics[0].templateRef: expected the "
+      .. "MetricTemplate demo/errors", 1, true) or out:find(":15: note: ", 1, true), out)
+  end)
+
+  for text, hint in pairs({ ["--allow-mising"] = "(did you mean --allow-missing?)",
+    ["--output=yaml"] = "text or json" }) do
+    it("is misused with " .. text, function()
+      local code, out, err = verb.call("check", text, "x.yaml")
+      assert.same({ 2, "" }, { code, out })
+      assert.truthy(err:find(hint, 1, true), err)
+    end)
+  end
+
+  it("is misused without a file, and with one that is not there", function()
+    assert.equal(2, (verb.call("check")))
+    local code, _, err = verb.call("check", "/nonexistent.yaml")
+    assert.equal(2, code)
+    assert.truthy(err:find("/nonexistent.yaml", 1, true))
+  end)
+
+  it("has a help text", function()
+    local code, out = verb.call("check", "--help")
+    assert.equal(0, code)
+    assert.truthy(out:find("^usage: serin check"))
+  end)
+end)
+
+describe("serin check of a script", function()
+  it("finds nothing in the examples", function()
+    local code, out = verb.call("check", "examples/scripts/policies/business_hours.lua",
+      "examples/scripts/checks/either.lua", "examples/scripts/routers/weightfile.lua")
+    assert.same({ 0, "3 scripts and 0 objects checked, 0 findings\n" }, { code, out })
+  end)
+
+  local function script(text)
+    local library = require("spec.support.library")
+    local dir = library.folder()
+    library.write(dir, "checks/x.lua", text)
+    local code, out = verb.call("check", dir .. "/checks/x.lua")
+    library.clean()
+    return code, (out:match("checks/(x%.lua[^\n]*)"))
+  end
+
+  it("names the line of a syntax error", function()
+    local code, line = script("return {\n  name = \n")
+    assert.equal(1, code)
+    assert.truthy(line:find("^x%.lua:%d: script: "), line)
+  end)
+
+  it("finds what is wrong in the header, with the nearest name", function()
+    local code, line = script('return { name = "x", api = 1, parms = {}, run = function() end }')
+    assert.equal(1, code)
+    assert.truthy(line:find("expected a known field, found \"parms\" (did you mean params?)", 1, true), line)
+  end)
+
+  it("finds a default that breaks its own rule", function()
+    local code, line = script('return { name = "x", api = 1, params = { a = { type = "number", max = 1, default = 2 } }'
+      .. ", run = function() end }")
+    assert.equal(1, code)
+    assert.truthy(line:find("params.a: expected at most 1, found 2", 1, true), line)
+  end)
+end)
