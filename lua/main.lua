@@ -8,6 +8,7 @@ local VERBS = {
   { "demo", "a release and a rollback on the embedded cluster" },
   { "sandbox", "the embedded cluster by itself, for kubectl and serin run; serin sandbox -help lists its flags" },
   { "check", "manifests and scripts looked at without a cluster" },
+  { "render", "every object a Canary leads to, and what each step of a release writes" },
   { "version", "which program this is; --output json for scripts" },
   { "help", "this text" },
 }
