@@ -9,6 +9,7 @@ local VERBS = {
   { "sandbox", "the embedded cluster by itself, for kubectl and serin run; serin sandbox -help lists its flags" },
   { "check", "manifests and scripts looked at without a cluster" },
   { "render", "every object a Canary leads to, and what each step of a release writes" },
+  { "simulate", "releases under stated traffic, in virtual time" },
   { "version", "which program this is; --output json for scripts" },
   { "help", "this text" },
 }

@@ -1,4 +1,4 @@
---- The requests of one arm, as pieces of time with what was counted in them; and what queries over a window say of them.
+--- The requests of one arm, as pieces of time with what was counted in them; and what queries over a window say.
 
 local draws = require("offline.draws")
 
@@ -9,6 +9,7 @@ local arm_mt = { __index = arm_methods }
 
 local QUANTILE = 0.99 -- of the builtin request-duration
 
+--- @param random function?  -> [0, 1); without one every count is its mean
 --- @param bounds table?  of the histogram of durations, in its unit
 --- @param scale number?  of that unit in a second
 function arm.new(random, bounds, scale)
@@ -36,8 +37,8 @@ end
 function arm_methods:serve(from, to, rate, errors, latency)
   local mean = rate * (to - from)
   if mean <= 0 then return end
-  local good = draws.poisson(self.random, mean * (1 - errors))
-  local bad = errors > 0 and draws.poisson(self.random, mean * errors) or 0
+  local good, bad, random = mean * (1 - errors), mean * errors, self.random
+  if random then good, bad = draws.poisson(random, good), draws.poisson(random, bad) end
   local n = self.n + 1
   self.n = n
   self.starts[n], self.ends[n], self.good[n], self.bad[n] = from, to, good, bad

@@ -205,8 +205,8 @@ function quick.new(plan)
 end
 
 local function begin(run, seed)
-  local plan, source = run.plan, random.new(seed)
-  source() -- the first number of near seeds is near
+  local plan, source = run.plan, seed and random.new(seed)
+  if source then source() end -- the first number of near seeds is near
   run.canary = arm.new(source, plan.bounds, plan.scale)
   run.canary:reset()
   run.primary = plan.module.samples and arm.new(source, plan.bounds, plan.scale) or nil
@@ -219,6 +219,7 @@ end
 
 --- Makes one run. { outcome = "promoted" | "rolled back" | "undecided" | "waiting for a decision", time = seconds from
 --- the new revision to the verdict, failed = requests of users, canary_failed = those at the canary, ticks }.
+--- @param seed number?    without one every count is its mean
 --- @param note function?  (run, t, decision, checks, failed) of every interval
 function quick.run(run, seed, note)
   begin(run, seed)

@@ -126,7 +126,7 @@ end
 --- { { from, to, rps, tests, canary_errors, ... }, ... } that follow each other from 0 to infinity, and `metrics` = the
 --- names that have values; or nil and a message.
 function traffic_spec.parse(source)
-  local changes, at, message = {}, 0, nil
+  local changes, at, message = {}, 0
   for word in (source .. "\n"):gsub("#[^\n]*\n", "\n"):gmatch("%S+") do
     at, message = take(changes, word, at)
     if not at then return nil, message end

@@ -54,8 +54,8 @@ describe("serin render", function()
       local step = ("%s %d"):format(write.phase, write.weight)
       if seen[#seen] ~= step then seen[#seen + 1] = step end
     end
-    assert.same({ "Initializing 0", "Initialized 0", "Progressing 0", "Progressing 25", "Progressing 50", "Promoting 50",
-      "Finalising 0", "Succeeded 0" }, seen)
+    assert.same({ "Initializing 0", "Initialized 0", "Progressing 0", "Progressing 25", "Progressing 50",
+      "Promoting 50", "Finalising 0", "Succeeded 0" }, seen)
   end)
 
   it("makes up what is not given, and says so", function()
