@@ -10,6 +10,7 @@ local VERBS = {
   { "check", "manifests and scripts looked at without a cluster" },
   { "render", "every object a Canary leads to, and what each step of a release writes" },
   { "simulate", "releases under stated traffic, in virtual time" },
+  { "replay", "a recorded tape judged again, or a time range of a Prometheus" },
   { "version", "which program this is; --output json for scripts" },
   { "help", "this text" },
 }
@@ -166,6 +167,11 @@ function main.start(settings, options)
   options.canary = { apiVersion = "flagger.app/v1beta1", kind = "Canary" }
   local lead = settings.enable_leader_election and main.leader(settings)
   host.library = library_of(settings, host)
+  if settings.tape ~= "" then
+    local bad
+    host.tape, bad = require("cli.tape").open(settings.tape, settings.tape_megabytes << 20, host.log)
+    if not host.tape then return nil, "flag -tape: " .. bad end
+  end
   options.tick = function(namespace, name)
     if host.library and not host.library.loaded then return LOOK end
     if lead and not lead:held() then return require("kube.leader").retry end

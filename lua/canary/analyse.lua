@@ -5,6 +5,7 @@ local check = require("metrics.check")
 local gates = require("canary.gates")
 local notify = require("canary.notify")
 local scripted = require("canary.scripted")
+local tape = require("canary.tape")
 
 local analyse = {}
 
@@ -26,6 +27,7 @@ end
 local function items(ctx, list)
   local templates = read(ctx, check.reads(ctx.canary))
   local secrets = read(ctx, check.secrets(ctx.canary, templates), "data")
+  tape.subject(ctx, templates, secrets)
   local surroundings = ambient.read(check.ambient(ctx.canary, templates), ctx.host.getenv)
   return list(ctx.canary, ctx.host.settings, templates, ctx.now, secrets, surroundings)
 end
@@ -45,13 +47,16 @@ local function send(ctx, request)
 end
 
 --- Asks until there is a result; how often is bounded in metrics/dialogue.lua.
-local function ask(ctx, item)
+--- @param heard function?  told each answer
+local function ask(ctx, item, heard)
   if item.kind == "script" then return scripted.verdict(ctx, item) end
   if not item.request then return item.judge() end
   local result
   local request = item.request
   repeat
-    result, request = item.judge(send(ctx, request))
+    local answer, message, code = send(ctx, request)
+    if heard then heard(answer, message, code) end
+    result, request = item.judge(answer, message, code)
   until not request
   return result
 end
@@ -80,7 +85,9 @@ function analyse.run(ctx)
   if not check_hooks(ctx, results) then return false, results end
   local passed, failed = true, false
   for _, item in ipairs(items(ctx, check.plan)) do
-    local verdict = ask(ctx, item)
+    local heard, judged = tape.check(ctx, item)
+    local verdict = ask(ctx, item, heard)
+    judged(verdict)
     results[#results + 1] = verdict
     ctx.host.metrics.verdict(ctx.canary, verdict.name, verdict.verdict)
     if verdict.gauge then ctx.host.metrics.check(ctx.canary, verdict.name, verdict.gauge) end

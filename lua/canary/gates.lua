@@ -6,6 +6,7 @@
 local hooks = require("canary.hooks")
 local intents = require("canary.intents")
 local notify = require("canary.notify")
+local tape = require("canary.tape")
 
 local gates = {}
 
@@ -31,6 +32,7 @@ function gates.ask(ctx, hook, phase)
     notify.flush(ctx)
     notify.delivered(ctx)
     known[key] = table.pack(hooks.call(ctx, hook, phase))
+    tape.hook(ctx, hook, phase, known[key][1], known[key][2])
   end
   return known[key][1], known[key][2]
 end

@@ -8,6 +8,7 @@ local policies = require("canary.policies")
 local rfc3339 = require("util.rfc3339")
 local series = require("metrics.series")
 local status = require("canary.status")
+local tape = require("canary.tape")
 
 local judgement = {}
 
@@ -77,8 +78,9 @@ end
 local function ask(ctx, policy, module, base)
   local samples, problems = samples_of(ctx, policy, module)
   local state = module.stateful ~= false and ctx.status.policyState or nil
-  local answer, message = policies.decide(ctx,
-    { policy = policy, now = base.now, checks = base.checks, samples = samples, state = state })
+  local input = { policy = policy, now = base.now, checks = base.checks, samples = samples, state = state }
+  local answer, message = policies.decide(ctx, input)
+  tape.decision(ctx, input, answer, message)
   local list = {}
   for _, item in ipairs(answer and answer.evidence or {}) do list[#list + 1] = item end
   for _, item in ipairs(problems) do list[#list + 1] = item end

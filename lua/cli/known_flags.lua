@@ -61,6 +61,8 @@ local flags = {
     idle = "the list is followed as it changes" },
   { "threadiness", "integer", 2, "workers", range = { 1, 1000000 }, idle = "there are no workers, see -max-ticks" },
   { "version", "boolean", false, "print the version and exit" },
+  { "tape", "text", "", "file that every answer, verdict and decision is added to, for serin replay" },
+  { "tape-megabytes", "integer", 64, "size at which nothing more is added to it", range = { 1, 65536 } },
 
   -- of klog
   { "v", "integer", 0, "", range = { -1000, 1000 }, idle = LOGGER },

@@ -60,39 +60,46 @@ local function unfit(canary, segments)
   end
 end
 
+--- Fills in how each metric follows from the requests. Returns nil, or why that cannot be.
+local function model(out, canary, options)
+  local queries = observer.of(canary, options.settings)
+  out.bounds, out.scale = histogram_of(queries)
+  out.milliseconds = queries.duration_unit == "s" and 1000 or 1
+  local timed = out.slow
+  for index, metric in ipairs(canary.analysis.metrics) do
+    local item, message = metric_of(canary, options.settings, index, metric, options.segments.metrics)
+    if not item then return message end
+    timed = timed or item.kind == "duration"
+    out.metrics[index] = item
+  end
+  if timed and not out.bounds then return "its durations are not modelled" end
+  if not timed then out.bounds = nil end
+end
+
 --- What all runs share; or nil and why the quick way cannot be gone.
 --- @param canary table    a view
 --- @param options table   { settings, segments (offline.traffic_spec), policy = { name, params? }, first = seconds from
----   the new revision to its first check, limit = seconds }
+---   the new revision to its first check, limit = seconds, source? = { verdicts(t), samples(t) } in place of segments }
 function quick.plan(canary, options)
-  local why = unfit(canary, options.segments)
+  local why = unfit(canary, options.segments or {})
   if why then return nil, why end
   local module = files.find("policies", options.policy.name)
   if not module then return nil, "the policy " .. options.policy.name .. " is not a shipped one" end
   local given, message = params.read(module.params, options.policy.params, "spec.analysis.policy.params")
   if not given then return nil, message end
-  local queries = observer.of(canary, options.settings)
   local out = { canary = canary, module = module, params = given, segments = options.segments, metrics = {},
     first = options.first, limit = options.limit, interval = canary.analysis.interval, analysis = {},
-    plain = module.name == "flagger", slow = given.slow ~= nil }
-  out.bounds, out.scale = histogram_of(queries)
-  out.milliseconds = queries.duration_unit == "s" and 1000 or 1
+    plain = module.name == "flagger", slow = given.slow ~= nil, source = options.source }
   for _, name in ipairs(SHOWN) do out.analysis[name] = canary.analysis[name] end
-  local timed = out.slow
-  for index, metric in ipairs(canary.analysis.metrics) do
-    local item
-    item, message = metric_of(canary, options.settings, index, metric, options.segments.metrics)
-    if not item then return nil, message end
-    timed = timed or item.kind == "duration"
-    out.metrics[index] = item
-  end
-  if timed and not out.bounds then return nil, "its durations are not modelled" end
-  if not timed then out.bounds = nil end
+  if options.source then return out end
+  message = model(out, canary, options)
+  if message then return nil, message end
   return out
 end
 
 --- Lets requests come from `from` to `to`.
 local function serve(run, from, to)
+  if run.plan.source then return end
   local segments, weight = run.plan.segments, run.now.weight / 100
   local at = run.segment
   while from < to do
@@ -121,34 +128,50 @@ local function value_of(run, item, t)
   return run.plan.segments[run.segment][item.stated] or 0 / 0
 end
 
---- passed, spared (see canary/analyse.lua). Fills run.checks.
-local function check(run, t)
-  local passed, failed, up = true, false, run.plan.segments[run.segment].prometheus
-  local checks = run.checks
+--- Fills run.checks.
+local function look(run, t)
+  local up, checks = run.plan.segments[run.segment].prometheus, run.checks
   for index, item in ipairs(run.plan.metrics) do
     local verdict = up and judge.value(item.it, value_of(run, item, t))
       or judge.failed(item.it, "request failed: connection refused")
-    checks[index] = verdict
+    verdict.onNoData, checks[index] = item.nodata, verdict
+  end
+end
+
+--- passed, spared (see canary/analyse.lua).
+local function check(run, t)
+  if run.plan.source then
+    run.checks = run.plan.source.verdicts(t)
+    run.context.checks = run.checks
+  else
+    look(run, t)
+  end
+  local passed, failed = true, false
+  for _, verdict in ipairs(run.checks) do
     local word = verdict.verdict
-    local means = word == "pass" and word or word == "nodata" and item.nodata or "fail"
+    local means = word == "pass" and word or word == "nodata" and verdict.onNoData or "fail"
     if means ~= "pass" then passed = false end
     if means == "fail" then failed = true end
   end
   return passed, not passed and not failed
 end
 
+--- Counters of both arms, for policies that count for themselves.
+local function samples_of(run, t)
+  if run.plan.source then return run.plan.source.samples(t) end
+  local out = {}
+  if run.plan.segments[run.segment].prometheus then
+    run.canary:sample(out, "canary", t, run.plan.slow, run.plan.milliseconds)
+    run.primary:sample(out, "primary", t, run.plan.slow, run.plan.milliseconds)
+  end
+  return out
+end
+
 --- Asks the policy about a step.
 local function decide(run, t)
   local context = run.context
   run.now.t = t
-  if run.primary then
-    local samples = {}
-    if run.plan.segments[run.segment].prometheus then
-      run.canary:sample(samples, "canary", t, run.plan.slow, run.plan.milliseconds)
-      run.primary:sample(samples, "primary", t, run.plan.slow, run.plan.milliseconds)
-    end
-    context.samples = samples
-  end
+  if run.plan.module.samples then context.samples = samples_of(run, t) end
   local answer = run.plan.module.decide(context)
   if not run.plan.plain then context.state = answer.state end
   return answer

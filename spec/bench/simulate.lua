@@ -48,7 +48,8 @@ local function measure_cluster()
     hours = hours + assert(whole.run(CANARY, {}, { settings = SETTINGS, segments = assert(traffic_spec.parse(TRAFFIC)),
       policy = { name = "flagger" }, seed = seed, noise = false, limit = 86400 })).time / 3600
   until os.clock() - began > SECONDS
-  print(("%-12s %8.1f canary-hours per second, on the embedded cluster"):format("flagger", hours / (os.clock() - began)))
+  print(("%-12s %8.1f canary-hours per second, on the embedded cluster"):format("flagger",
+    hours / (os.clock() - began)))
 end
 
 print("interval 1m, two checks, " .. TRAFFIC)
