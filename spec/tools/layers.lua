@@ -42,7 +42,8 @@ local may_require = {
   ["lua/canary"] = canary,
 }
 -- Whole folders that only some may require.
-local only_from = { canary = { "^lua/canary/", "^lua/main%.lua$", "^lua/cli/", "^lua/sandbox/driver" } }
+local only_from = { canary = { "^lua/canary/", "^lua/main%.lua$", "^lua/cli/", "^lua/sandbox/driver",
+  "^lua/policytest/" } }
 
 local function set(list)
   local s = {}
