@@ -110,7 +110,7 @@ local function spec(canary, entries, routes)
 end
 
 local function create(canary, key)
-  local metadata = mark.add(canary, owned.metadata(canary))
+  local metadata = mark.on(canary, owned.metadata(canary))
   local patch = owned.create(key, API, KIND, names(canary)[key], spec(canary, {}, START), metadata)
   patch.create.mesh = canary.own_annotations["kuma.io/mesh"] or "default"
   return patch

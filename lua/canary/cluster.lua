@@ -74,7 +74,7 @@ function cluster.create(ctx, object)
   local whole = scope.is_cluster(body.apiVersion, body.kind)
   if not whole then body.metadata.namespace = ctx.namespace end
   if whole or cluster.elsewhere(ctx, body) then
-    mark.add({ namespace = ctx.namespace, name = ctx.object.metadata.name }, body.metadata)
+    body.metadata = mark.on({ namespace = ctx.namespace, name = ctx.object.metadata.name }, body.metadata)
   else
     body.metadata.ownerReferences = body.metadata.ownerReferences or { cluster.owner(ctx) }
   end

@@ -1,16 +1,16 @@
 --- The mark of an object that goes with a Canary which cannot own it, as it is in no namespace or in another cluster.
 
+local object = require("util.object")
+
 local mark = {}
 
 local NAME = "serin.dev/canary"
 
 local function of(canary) return canary.namespace .. "/" .. canary.name end
 
---- `metadata` with the mark. canary: { namespace, name }.
-function mark.add(canary, metadata)
-  metadata.annotations = metadata.annotations or {}
-  metadata.annotations[NAME] = of(canary)
-  return metadata
+--- A copy of `metadata` with the mark. canary: { namespace, name }.
+function mark.on(canary, metadata)
+  return object.merged(metadata, { annotations = { [NAME] = of(canary) } })
 end
 
 --- True for an object that was created for this canary. Where an owner can be, the mark says nothing.

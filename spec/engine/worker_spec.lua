@@ -523,7 +523,7 @@ describe("script", function()
 
     it("without computing is killed too, and the others end", function()
       script.setup({ workers = 1 })
-      local waiting = spawn("return function() attack.wait() end", nil, { name = "s", burst = 0.001, deadline = 0.1 })
+      local waiting = spawn("return function() attack.wait() end", nil, { name = "s", burst = 0.001, deadline = 2 })
       local last = spawn("return function() return 5 end")
       run.await(function() return ended(last) and ended(waiting) end, "both ends")
       assert.same({ "TIMEOUT", 5, 1 }, { waiting[3], last[1], script.stats().killed })
