@@ -12,7 +12,7 @@ local samples = require("stats.samples")
 local windows = require("stats.windows")
 
 local burn_rate = {
-  name = "burn_rate", api = 1, strategies = { "canary" }, samples = true,
+  name = "burn_rate", api = 1, strategies = { "canary" }, samples = true, absolute = true,
   params = {
     slo = { type = "number", default = 99.9, min = 50, max = 99.9999, unit = "%",
       doc = "share of requests that succeed" },
@@ -24,6 +24,8 @@ local burn_rate = {
         factor = { type = "number", required = true, min = 0.1, max = 1000, unit = "times the budget" },
       } } },
     min_requests = { type = "integer", default = 100, min = 1, unit = "requests", doc = "of a window that is judged" },
+    max_resets = { type = "integer", default = 0, min = 0,
+      doc = "times the canary's counters fell and the primary's did not; above, no promotion" },
     slow = { type = "number", min = 0, unit = "ms",
       doc = "bound of the histogram above which a request counts as failed" },
   },
@@ -39,13 +41,14 @@ end
 
 --- The canary's new failures and requests. Metrics count the same requests: failed and slow ones add up, and there are
 --- as many as the metric with the most says.
-local function observed(ctx, state)
+local function observed(ctx, old, state)
   local items, problems = samples.read(ctx.samples, ctx.now.t, ctx.params.slow)
-  local memory, found = counters.step(state.counters, items, ctx.now.t, 0)
+  local memory, found = counters.step(old.counters, items, ctx.now.t, 0)
   local y, n = 0, 0
   for _, metric in pairs(found) do
     if metric.kind ~= "events" then y, n = y + metric.canary.y, math.max(n, metric.canary.n) end
   end
+  state.resets = state.resets + counters.restarts(found)
   return memory, math.min(y, n), n, problems
 end
 
@@ -90,6 +93,9 @@ local function choose(ctx, state, burns, known, fresh, budget)
   if now.weight < ctx.analysis.max_weight then return "shift", "the budget does not burn" end
   local used = burn(state.failed, state.total, budget)
   if used > 1 then return "hold", ("the whole run burns %.2f times its budget"):format(used) end
+  if state.resets > ctx.params.max_resets then
+    return "hold", ("the canary's counters fell %d times, at most %d"):format(state.resets, ctx.params.max_resets)
+  end
   return "promote", ("the whole run burns %.2f times its budget"):format(used)
 end
 
@@ -112,9 +118,9 @@ function burn_rate.decide(ctx)
       evidence = { { name = "windows", verdict = "error", rule = "windows that fit together", value = message } } }
   end
   local old = type(ctx.state) == "table" and ctx.state or {}
-  local state = { failed = whole(old.failed), total = whole(old.total) }
+  local state = { failed = whole(old.failed), total = whole(old.total), resets = whole(old.resets) }
   local y, n, problems
-  state.counters, y, n, problems = observed(ctx, old)
+  state.counters, y, n, problems = observed(ctx, old, state)
   state.slots = windows.add(old.slots, now.t, y, n, slot, longest)
   state.failed, state.total = state.failed + y, state.total + n
   local budget = 1 - p.slo / 100

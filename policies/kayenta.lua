@@ -25,6 +25,8 @@ local policy = {
     marginal = { type = "number", default = 75, min = 0, max = 100, doc = "least score not to be rolled back" },
     direction = { type = "string", default = "increase", one_of = { "increase", "decrease", "either" },
       doc = "which change is bad" },
+    max_resets = { type = "integer", default = 0, min = 0,
+      doc = "times the canary's counters fell and the primary's did not; above, no promotion" },
     slow = { type = "number", min = 0, unit = "ms",
       doc = "bound of the histogram above which a request is slow; none: latency is not compared" },
     outliers = { type = "string", default = "keep", one_of = { "keep", "remove" } },
@@ -56,7 +58,7 @@ local function remembered(ctx)
   local state, now = type(ctx.state) == "table" and ctx.state or {}, ctx.now
   local same = state.weight == now.weight and check.is_finite(state.since) and state.since <= now.t
   local out = { weight = now.weight, since = same and state.since or began(now), readings = {},
-    counters = state.counters }
+    counters = state.counters, resets = math.max(0, math.tointeger(state.resets) or 0) }
   for name, arms in pairs(same and type(state.readings) == "table" and state.readings or {}) do
     if type(arms) == "table" then
       local last = type(arms.last) == "table" and arms.last or {}
@@ -79,6 +81,7 @@ end
 local function rates_of(ctx, state, items, out)
   local found
   state.counters, found = counters.step(state.counters, items, ctx.now.t, state.since)
+  state.resets = state.resets + counters.restarts(found)
   for _, name in ipairs(names_of(found)) do
     for _, arm in ipairs({ "canary", "primary" }) do
       local sums = found[name][arm]
@@ -156,12 +159,15 @@ local function judge_all(state, p)
   return kayenta.score(judged), list
 end
 
-local function scored(ctx, score)
+local function scored(ctx, score, resets)
   local p = ctx.params
   local text = ("score %g"):format(score)
   if score < p.marginal then return "rollback", ("%s, below %g"):format(text, p.marginal) end
   if score < p.pass then return "hold", ("%s, below %g: another window"):format(text, p.pass) end
   if ctx.now.weight < ctx.analysis.max_weight then return "shift", text end
+  if resets > p.max_resets then
+    return "hold", ("the canary's counters fell %d times, at most %d"):format(resets, p.max_resets)
+  end
   return "promote", text
 end
 
@@ -183,7 +189,7 @@ function policy.decide(ctx)
   if not action then
     local score
     score, list = judge_all(state, ctx.params)
-    action, reason = scored(ctx, score)
+    action, reason = scored(ctx, score, state.resets)
   end
   for _, problem in ipairs(problems) do
     list[#list + 1] = { name = "samples", verdict = "error", rule = "usable samples", value = problem:sub(1, 256) }

@@ -41,7 +41,7 @@ local sequential = {
     promote_from = { type = "number", default = 10, min = 0, max = 100, unit = "%",
       doc = "least weight to promote at" },
     settle = { type = "duration", default = "0s", max = "1h", doc = "left out after a weight changed" },
-    max_resets = { type = "integer", default = 1, min = 0,
+    max_resets = { type = "integer", default = 0, min = 0,
       doc = "times the canary's counters fell and the primary's did not; above, no promotion" },
     patience = { type = "duration", default = "1h", min = "1s",
       doc = "undecided so long at one weight: a person is asked" },
@@ -95,20 +95,12 @@ local function count_in(state, name, found, weight, limits)
   state.here[name] = (state.here[name] or 0) + new
 end
 
---- How often counters fell that only the canary's restarts explain. One restart shows in every metric; that of a proxy
---- that counts for both arms shows in both.
-local function own_resets(found)
-  local most = 0
-  for _, metric in pairs(found) do most = math.max(most, metric.canary.resets - metric.primary.resets) end
-  return most
-end
-
 --- Adds what is new to the state. Returns the problems with the samples.
 local function learn(ctx, p, state, limits)
   local items, problems = samples.read(ctx.samples, ctx.now.t, p.slow)
   local found
   state.counters, found = counters.step(state.counters, items, ctx.now.t, state.since + p.settle)
-  state.resets = state.resets + own_resets(found)
+  state.resets = state.resets + counters.restarts(found)
   for _, name in ipairs(names_of(found)) do
     if state.metrics[name] or #names_of(state.metrics) < MOST_METRICS then
       count_in(state, name, found[name], ctx.now.weight, limits)

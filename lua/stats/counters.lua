@@ -83,4 +83,13 @@ function counters.step(memory, items, now, since)
   return newest(next_memory), out
 end
 
+--- How often counters fell that only the canary's restarts explain. One restart shows in every metric; that of a proxy
+--- that counts for both arms shows in both.
+--- @param found table  what `step` gave
+function counters.restarts(found)
+  local most = 0
+  for _, one in pairs(found) do most = math.max(most, one.canary.resets - one.primary.resets) end
+  return most
+end
+
 return counters

@@ -32,18 +32,27 @@ local function serves(module, name)
   return false
 end
 
-local function candidates(folder, name)
-  local aliases = exists(folder .. ".aliases") and require(folder .. ".aliases") or {}
-  local head = name:match("^[^:]*")
-  return { name, head, aliases[name] or false, aliases[head] or false }
+--- The module of the file `candidate` when it serves `name`, or nil.
+local function serving(folder, candidate, name)
+  local path = candidate and file_of(folder, candidate)
+  local module = path and require(path)
+  if type(module) == "table" and module.name and serves(module, name) then return module end
 end
 
---- The module of `folder` that serves `name`, or nil and a message.
+local function other_candidates(folder, name)
+  local aliases = exists(folder .. ".aliases") and require(folder .. ".aliases") or {}
+  local head = name:match("^[^:]*")
+  return { head, aliases[name] or false, aliases[head] or false }
+end
+
+--- The module of `folder` that serves `name`, or nil and a message. The file of that name is asked first: most are
+--- found so, at every look at every Canary, and without a look into the folder.
 function registry.find(folder, name)
-  for _, candidate in ipairs(candidates(folder, name)) do
-    local path = candidate and file_of(folder, candidate)
-    local module = path and require(path)
-    if type(module) == "table" and module.name and serves(module, name) then return module end
+  local module = serving(folder, name, name)
+  if module then return module end
+  for _, candidate in ipairs(other_candidates(folder, name)) do
+    module = serving(folder, candidate, name)
+    if module then return module end
   end
   return nil, ("nothing in %s serves %q"):format(folder, name)
 end

@@ -113,7 +113,7 @@ describe("the policy steps", function()
     run:wait(function() return run:status("demo", "app").canaryWeight == 5 end)
     local at = run.world.now
     run:wait(function() return run:status("demo", "app").canaryWeight == 40 end)
-    assert.is_true(math.abs(run.world.now - at - 35) <= 11, run.world.now - at) -- a dwell, and until it is first seen
+    assert.near(25, run.world.now - at, 1)
     run:wait(function() return (run:status("demo", "app").waiting or {})["for"] == "gate" end)
     assert.equal("qa", run:status("demo", "app").waiting.detail)
     run:pass(60)
@@ -124,8 +124,7 @@ describe("the policy steps", function()
     assert.same({ 0, 5, 40, 80 }, weights(run))
     assert.same({ "approve=qa", "done" },
       { run:status("demo", "app").intent.value, run:status("demo", "app").intent.outcome })
-    assert.equal("Normal",
-      run.world.api:all("v1", "Event", "demo")[1] and told(run, "Gate qa of app%.demo is approved") and "Normal")
+    assert.truthy(told(run, "^Gate qa of app%.demo is approved$"))
   end)
 
   it("remembers an approval that comes before the gate", function()
@@ -303,6 +302,12 @@ describe("a policy that is broken", function()
     run:pass(60)
     assert.same({ 0 }, weights(run))
     assert.is_nil(run:condition("demo", "app", "Stalled"))
+    install(function(ctx)
+      ctx.now.weight = 10
+      return { action = "promote", reason = "x" }
+    end)
+    run:pass(30)
+    assert.equal("policy mine: " .. NO_TRAFFIC, run:condition("demo", "app", "Stalled").message)
   end)
 
   it("does no harm in the shadow", function()
