@@ -90,7 +90,18 @@ static void restrict_package(lua_State *L, const char *tree)
   lua_pop(L, 1);
 }
 
-static void open_libraries(lua_State *L, const char *tree)
+/* [package] -> [package]: the tree first, then what the system has; for busted, which is not ours */
+static void widen_package(lua_State *L, const char *tree)
+{
+  lua_getfield(L, -1, "path");
+  lua_pushfstring(L, "%s/lua/?.lua;%s/?.lua;%s", tree, tree, lua_tostring(L, -1));
+  lua_setfield(L, -3, "path");
+  lua_pop(L, 1);
+  luaL_requiref(L, LUA_DBLIBNAME, luaopen_debug, 1);
+  lua_pop(L, 1);
+}
+
+static void open_libraries(lua_State *L, const char *tree, bool testing)
 {
   static const luaL_Reg libraries[] = {
     { LUA_GNAME, luaopen_base },
@@ -107,7 +118,9 @@ static void open_libraries(lua_State *L, const char *tree)
     luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
     if (i + 1 < sizeof libraries / sizeof *libraries) lua_pop(L, 1);
   }
-  restrict_package(L, tree);
+  if (testing) widen_package(L, tree);
+  else
+    restrict_package(L, tree);
   lua_pop(L, 1);
   modules_preload(L);
 }
@@ -116,7 +129,7 @@ static void open_libraries(lua_State *L, const char *tree)
 static int run_cli(lua_State *L)
 {
   struct host *host = lua_touserdata(L, 1);
-  open_libraries(L, host->tree);
+  open_libraries(L, host->tree, host->argc > 1 && !strcmp(host->argv[1], "test"));
   lua_log_set(L, &host->log);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "main");

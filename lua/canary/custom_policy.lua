@@ -1,6 +1,7 @@
 --- A policy of the operator's, or in a ConfigMap beside the Canary: a module as the files of policies/ are, whose
 --- decisions are made in a worker. What it decides passes the same checks as theirs (canary/policies.lua).
 
+local finite = require("util.finite")
 local phase = require("canary.phase")
 local pins = require("canary.pins")
 local run = require("scripts.run")
@@ -25,7 +26,7 @@ local function module_of(ctx, name, script)
     name = name, api = 1, params = fields.params or {}, samples = fields.samples, own_weights = fields.own_weights,
     strategies = fields.strategies,
     decide = function(context)
-      local order = { entry = "decide", arguments = { context } }
+      local order = { entry = "decide", arguments = { finite.bounded(context) } }
       local answer, message = run.call(ctx.host, script, order, scripted.scope(ctx, script))
       if answer == nil then error(message or "expected a decision, found nil", 0) end
       return answer

@@ -1,6 +1,7 @@
 --- The scripts in the folders of --scripts: what is there, and its text.
 --
 --   DIR/policies/x.lua   DIR/checks/x.lua   DIR/routers/x.lua   DIR/notify/x.lua   DIR/lib/x.lua
+-- DIR/spec is for `serin test`.
 
 local header = require("scripts.header")
 local nearest = require("util.nearest")
@@ -53,7 +54,7 @@ local function add_folder(out, list, dir)
   if not entries then return message end
   for _, entry in ipairs(entries) do
     local kind = entry.folder and BY_FOLDER[entry.name]
-    local hidden = entry.name:find("^%.")
+    local hidden = entry.name:find("^%.") or entry.folder and entry.name == "spec"
     if kind then
       local files, problem = list(dir .. "/" .. entry.name)
       if not files then return problem end

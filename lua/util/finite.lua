@@ -38,4 +38,27 @@ function finite.unpack(value)
   end)
 end
 
+local LARGEST = 1.7976931348623157e308
+
+local function is_list(value)
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return json.is_array(value) and count == #value or count > 0 and count == #value
+end
+
+--- A copy that JSON can hold as it is: infinities become the largest numbers, NaN becomes null, the keys of what is no
+--- list become texts.
+function finite.bounded(value)
+  if type(value) == "number" then
+    if value ~= value then return json.null end
+    if value == math.huge or value == -math.huge then return value > 0 and LARGEST or -LARGEST end
+    return value
+  end
+  if type(value) ~= "table" then return value end
+  local list = is_list(value)
+  local out = (list or json.is_array(value) and next(value) == nil) and json.array() or {}
+  for key, item in pairs(value) do out[list and key or tostring(key)] = finite.bounded(item) end
+  return out
+end
+
 return finite

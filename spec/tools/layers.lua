@@ -46,7 +46,7 @@ local may_require = {
 }
 -- Whole folders that only some may require.
 local only_from = { canary = { "^lua/canary/", "^lua/main%.lua$", "^lua/cli/", "^lua/offline/",
-  "^lua/sandbox/driver", "^lua/policytest/" } }
+  "^lua/sandbox/driver", "^lua/policytest/", "^lua/kit/", "^lua/kit%.lua$" } }
 
 local function set(list)
   local s = {}
