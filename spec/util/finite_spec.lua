@@ -5,7 +5,8 @@ local INF, NAN = math.huge, 0 / 0
 
 describe("util.finite", function()
   it("packs what JSON has no words for, and unpacks it as it was", function()
-    local value = { a = INF, b = json.array({ -INF, 1, 2.5 }), c = { d = "x", e = true, f = json.null }, g = json.array() }
+    local value = { a = INF, b = json.array({ -INF, 1, 2.5 }), c = { d = "x", e = true, f = json.null },
+      g = json.array() }
     local text = assert(json.encode(finite.pack(value)))
     assert.same(value, finite.unpack(json.decode(text)))
     local back = finite.unpack(json.decode(json.encode(finite.pack({ n = NAN }))))
