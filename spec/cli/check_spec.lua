@@ -73,6 +73,8 @@ describe("serin check", function()
       "threshold: 5\n    policy: {name: sequential, params: {toleranse: 1}}",
       11, "spec.analysis.policy.params.toleranse",
         "expected a known parameter (did you mean tolerance?), found \"toleranse\"" },
+    ["a field that is missing, at the line of what it is missing from"] = { "    - name: errors\n      templateRef",
+      "    - templateRef", 14, "spec.analysis.metrics[0].name", "expected a text, found nothing", more = true },
     ["an unknown policy"] = { "threshold: 5", "threshold: 5\n    policy: {name: sequental}", 11,
       "spec.analysis.policy.name", "expected one of burn_rate, flagger, kayenta, sequential, steps, found sequental "
         .. "(did you mean sequential?)" },

@@ -58,6 +58,12 @@ describe("serin render", function()
       "Promoting 50", "Finalising 0", "Succeeded 0" }, seen)
   end)
 
+  it("leaves out the numbers that a cluster gives by itself", function()
+    local _, out = verb.call("render", verb.file(manifests.canary("app", { provider = "istio", analysis = ANALYSIS })))
+    assert.is_nil(out:find("resourceVersion", 1, true))
+    assert.is_nil(out:find("uid: \"?%x"))
+  end)
+
   it("makes up what is not given, and says so", function()
     local result, code, err = rendered(manifests.canary("app", { provider = "nginx", analysis = ANALYSIS, spec = [[
   ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}

@@ -97,6 +97,17 @@ describe("the quick way to simulate", function()
     end)
   end
 
+  it("does so with windows that are not the interval", function()
+    for _, window in ipairs({ "30s", "100s", "3m" }) do
+      for _, errors in ipairs({ "at=95s canary.errors=2.5%", "canary.errors=3%:70s..100s",
+        "canary.errors=1.6%:20s..110s" })
+      do
+        same("interval: 1m, threshold: 3, maxWeight: 50, stepWeight: 10, metrics: [{name: request-success-rate, "
+          .. "thresholdRange: {min: 99}, interval: " .. window .. "}]", "rps=100 errors=0.01% " .. errors)
+      end
+    end
+  end)
+
   it("does so with other providers", function()
     for _, provider in ipairs({ "traefik", "gatewayapi:v1", "linkerd", "contour" }) do
       same("interval: 1m, threshold: 3, maxWeight: 40, stepWeight: 20, " .. CHECKS,
