@@ -1,6 +1,7 @@
 --- Gateway API: an HTTPRoute named after the apex, or the kind of route that spec.service.routeKind names.
 -- `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields.
 
+local acceptance = require("routing.acceptance")
 local json = require("json")
 local kinds = require("routing.gateway_kinds")
 local list = require("util.list")
@@ -99,35 +100,17 @@ function gatewayapi.prepare(canary, seen)
   return { owned.create("route", api(canary), kinds.of(canary).kind, canary.names.apex, want, metadata) }
 end
 
-local function not_ready(live, ref, condition)
-  local generation, observed = live.metadata.generation or 0, condition.observedGeneration or 0
-  if condition.type ~= "Accepted" or (condition.status == "True" and observed >= generation) then return nil end
-  return ("%s parent %s is not ready (status: %s, observed generation: %d, current generation: %d)"):format(
-    shape.title(live), ref.name, condition.status, observed, generation)
-end
-
---- Why the gateways do not yet obey the newest generation, or nil. A gateway that reports nothing is not waited for.
-local function waiting(live)
-  for _, given in ipairs(object.at(live, "spec", "parentRefs") or {}) do
-    local ref = parent(given)
-    for _, status in ipairs(object.at(live, "status", "parents") or {}) do
-      local same = object.equal(parent(status.parentRef or {}), ref)
-      for _, condition in ipairs(same and status.conditions or {}) do
-        local why = not_ready(live, ref, condition)
-        if why then return why end
-      end
-    end
-  end
-end
-
---- The live split, or nil and a message, also while a gateway has yet to accept the newest one.
+--- The live split, or nil and a message.
 function gatewayapi.routes(canary, seen)
   if not seen.route then return nil, absent(canary) end
-  local why = kinds.newest(canary) and waiting(seen.route)
-  if why then return nil, why end
   local routes, err = read(canary, seen.route)
   if not routes then return nil, err end
   return routes
+end
+
+--- Whether the gateways obey the newest generation. COMPAT: v1beta1 is not asked.
+function gatewayapi.accepted(canary, seen)
+  return acceptance.verdict(seen.route and kinds.newest(canary) and acceptance.of_parents(seen.route) or nil)
 end
 
 function gatewayapi.shift(canary, seen, routes)

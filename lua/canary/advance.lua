@@ -1,5 +1,6 @@
 --- One step of the analysis: check, decide, and act on the decision.
 
+local acceptance = require("canary.acceptance")
 local act = require("canary.act")
 local alerts = require("canary.alerts")
 local analyse = require("canary.analyse")
@@ -214,6 +215,22 @@ local function promote(ctx, decision, checks)
   local stop = not asked and confirm_promotion(ctx, checks) or barrier(ctx, checks)
   if stop then return stop end
   return promotion.promote(ctx)
+end
+
+--- Nothing is analysed before the route of the last step is in force. One that is not when a rollout would have failed
+--- counts as a failed check, at each interval.
+function advance.route(ctx)
+  if not ctx.unaccepted then return nil end
+  local wait = acceptance.is_announced(ctx) and timing.due(ctx)
+  if wait then return wait end
+  acceptance.tell(ctx)
+  local failed = (ctx.status.failedChecks or 0) + (acceptance.is_late(ctx) and 1 or 0)
+  if failed >= ctx.canary.analysis.threshold then
+    ctx.status.failedChecks = failed
+    return release.rollback(ctx)
+  end
+  local checks = evidence(ctx, { { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted } })
+  return status.step(ctx, { failedChecks = failed, checks = checks, waiting = acceptance.field(ctx) }) or ends(ctx)
 end
 
 --- The check of this interval and what follows from it.

@@ -27,9 +27,10 @@ function timing.settled(ctx, object)
   if left > 0 and left <= SETTLE + 1 then return { after = left } end
 end
 
---- nil when a step is due, else a stop until then.
+--- nil when a step is due, else a stop until then. A step counts from the moment its route was accepted.
 function timing.due(ctx)
-  local left = status.last_step(ctx) + ctx.canary.analysis.interval - ctx.now
+  local since = math.max(status.last_step(ctx), ctx.memory.accepted_at or 0)
+  local left = since + ctx.canary.analysis.interval - ctx.now
   -- a time in the future is a clock that was set back; it must not hold the release for longer than one interval
   if left > 0 and left <= ctx.canary.analysis.interval then return { after = left } end
 end

@@ -11,7 +11,7 @@ describe("canary.act", function()
     end
     local ready = { metadata = { name = "app", resourceVersion = "1" }, spec = { replicas = 2 }, pods = 2 }
     ctx = {
-      namespace = "demo", label = "app.demo", target_label = "app.demo", now = 0, events = {},
+      memory = {}, namespace = "demo", label = "app.demo", target_label = "app.demo", now = 0, events = {},
       object = { metadata = { name = "app", uid = "u" } }, status = { phase = "Progressing", lastAppliedSpec = "s1-a" },
       canary = { analysis = {}, cookies = {}, target = { name = "app", label = "app", label_value = "app" } },
       host = { kube = { patch = take, create = take }, metrics = { weights = function() end } },
@@ -33,6 +33,14 @@ describe("canary.act", function()
   it("does what the guard lets through", function()
     assert.is_nil(act.shift(ctx, { primary = 90, canary = 10, mirrored = false }))
     assert.equal(1, #writes)
+  end)
+
+  it("knows whether the route that it wrote is in force", function()
+    function ctx.router.accepted(_, seen) return seen.route.metadata.resourceVersion == "1", "not yet" end
+    assert.is_nil(act.shift(ctx, { primary = 90, canary = 10, mirrored = false }))
+    assert.equal("not yet", ctx.unaccepted)
+    assert.equal("the route may still lead to the canary: not yet",
+      act.scale_down(ctx).problem:match("refused by the guard: (.*)"))
   end)
 
   it("writes nothing when the guard refuses a shift", function()

@@ -262,31 +262,72 @@ describe("routers.gatewayapi", function()
       } }) }
     end
 
-    it("ends with the newest generation accepted", function()
-      report("True", 3)
-      assert.same({ primary = 100, canary = 0, mirrored = false }, gatewayapi.routes(canary, world))
+    local function waits(told)
+      assert.same({ false, "HTTPRoute app.demo parent gw is not ready (" .. told .. ", current generation: 3)" },
+        { gatewayapi.accepted(canary, world) })
+    end
+
+    local function add(condition)
+      local items = world.route.status.parents[1].conditions
+      items[#items + 1] = condition
+    end
+
+    it("does not begin before one reports", function()
+      assert.is_true(gatewayapi.accepted(canary, world))
+      world.route.status = { parents = json.array() }
+      assert.is_true(gatewayapi.accepted(canary, world))
     end)
 
-    it("goes on while an older generation is accepted", function()
+    it("ends with the newest generation accepted", function()
+      report("True", 3)
+      assert.is_true(gatewayapi.accepted(canary, world))
+    end)
+
+    it("goes on while an older generation is accepted, and the weights are read all the same", function()
       report("True", 2)
-      assert.same({ nil, "HTTPRoute app.demo parent gw is not ready"
-        .. " (status: True, observed generation: 2, current generation: 3)" }, { gatewayapi.routes(canary, world) })
+      waits("status: True, observed generation: 2")
+      assert.same({ primary = 100, canary = 0, mirrored = false }, gatewayapi.routes(canary, world))
     end)
 
     it("goes on while the newest generation is refused", function()
       report("False", 3)
-      assert.same({ nil, "HTTPRoute app.demo parent gw is not ready"
-        .. " (status: False, observed generation: 3, current generation: 3)" }, { gatewayapi.routes(canary, world) })
+      waits("status: False, observed generation: 3")
     end)
 
-    it("knows the gateway with and without defaults", function()
+    it("goes on while a gateway that tells of it has not programmed it", function()
+      report("True", 3)
+      add({ type = "Programmed", status = "Unknown", observedGeneration = 3 })
+      waits("Programmed: Unknown, observed generation: 3")
+    end)
+
+    it("goes on while a Service of the newest generation is not found", function()
+      report("True", 3)
+      world.route.status.parents[1].conditions[1].observedGeneration = 3
+      waits("ResolvedRefs: False, observed generation: 3")
+    end)
+
+    it("knows the gateway with and without defaults, and by either name of the core group", function()
       report("True", 2, { name = "gw" })
-      assert.is_nil(gatewayapi.routes(canary, world))
+      waits("status: True, observed generation: 2")
+      report("True", 2, { name = "gw", namespace = "demo" })
+      waits("status: True, observed generation: 2")
+      world.route.spec.parentRefs = json.array({ { group = "core", kind = "Service", name = "gw" } })
+      report("True", 2, { group = "", kind = "Service", name = "gw" })
+      waits("status: True, observed generation: 2")
     end)
 
     it("does not concern other parents", function()
       report("False", 1, { name = "gw", sectionName = "other" })
-      assert.is_table(gatewayapi.routes(canary, world))
+      assert.is_true(gatewayapi.accepted(canary, world))
+    end)
+
+    it("takes a status of any shape", function()
+      for _, status in ipairs({ { parents = 3 }, { parents = json.array({ 3 }) },
+        { parents = json.array({ { parentRef = { name = "gw" }, conditions = 3 } }) },
+        { parents = json.array({ { parentRef = { name = "gw" }, conditions = json.array({ "x", {} }) } }) } }) do
+        world.route.status = status
+        assert.is_true(gatewayapi.accepted(canary, world))
+      end
     end)
 
     it("does not keep prepare from repairing, at the live weights", function()
@@ -300,7 +341,7 @@ describe("routers.gatewayapi", function()
     it("is not done in v1beta1", function()
       canary = view({ provider = "gatewayapi:v1beta1" })
       report("False", 1)
-      assert.is_table(gatewayapi.routes(canary, world))
+      assert.is_true(gatewayapi.accepted(canary, world))
     end)
   end)
 
