@@ -61,6 +61,11 @@ describe("a route whose gateway reports", function()
     return count
   end
 
+  local function keeps_pods()
+    assert.truthy(run.world:get("Deployment", "demo", "app").spec.replicas > 0)
+    assert.is_nil(run:condition("demo", "app", "Stalled"))
+  end
+
   it("is promoted as ever while it follows", function()
     walk(in_phase("Succeeded"))
     assert.equal(0, told("is not ready (status:"))
@@ -103,7 +108,7 @@ describe("a route whose gateway reports", function()
     gateway = false
     walk(in_phase("Failed"), 900)
     run:pass(120)
-    assert.truthy(run.world:get("Deployment", "demo", "app").spec.replicas > 0)
+    keeps_pods()
     gateway = true
     report("True")
     run:pass(20)
@@ -119,15 +124,17 @@ describe("a route whose gateway reports", function()
     assert.equal(0, route().spec.rules[1].backendRefs[2].weight)
   end)
 
-  it("keeps the canary's pods at the end of a promotion too", function()
-    walk(in_phase("Promoting"))
-    gateway = false
-    run:pass(200)
-    assert.truthy(run.world:get("Deployment", "demo", "app").spec.replicas > 0)
-    assert.equal("route", status().waiting["for"])
-    gateway = true
-    report("True")
-    walk(in_phase("Succeeded"))
-    assert.equal(0, run.world.traffic.lost)
-  end)
+  for _, phase in ipairs({ "Promoting", "Finalising" }) do
+    it("keeps the canary's pods in " .. phase .. " too", function()
+      walk(in_phase(phase))
+      gateway = false
+      run:pass(200)
+      keeps_pods()
+      assert.equal("route", status().waiting["for"])
+      gateway = true
+      report("True")
+      walk(in_phase("Succeeded"))
+      assert.equal(0, run.world.traffic.lost)
+    end)
+  end
 end)
