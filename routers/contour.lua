@@ -1,5 +1,7 @@
 --- Contour: an HTTPProxy named after the apex, which the user's root HTTPProxy includes.
 
+local acceptance = require("routing.acceptance")
+local object = require("util.object")
 local owned = require("routing.owned")
 local rules = require("routing.contour_rules")
 local shape = require("routing.shape")
@@ -76,6 +78,14 @@ function contour.routes(canary, seen)
   local routes, err = read(canary, seen.route)
   if not routes then return nil, err end
   return routes
+end
+
+--- Whether Contour found the newest generation valid, and some root leads to it.
+function contour.accepted(_, seen)
+  local items = object.at(seen.route, "status", "conditions")
+  local why = seen.route and acceptance.unmet(seen.route, "", items, { "Valid" }) or nil
+  local said = object.at(seen.route, "status", "description")
+  return acceptance.verdict(why and type(said) == "string" and why .. ": " .. said or why)
 end
 
 function contour.shift(canary, seen, routes)

@@ -1,13 +1,16 @@
---- Gateway API: an HTTPRoute named after the apex. `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields.
+--- Gateway API: an HTTPRoute named after the apex, or the kind of route that spec.service.routeKind names.
+-- `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields.
 
+local acceptance = require("routing.acceptance")
 local json = require("json")
+local kinds = require("routing.gateway_kinds")
 local list = require("util.list")
 local object = require("util.object")
 local owned = require("routing.owned")
 local rules = require("routing.gateway_rules")
 local shape = require("routing.shape")
 
-local GROUP, KIND = "gateway.networking.k8s.io", "HTTPRoute"
+local GROUP = "gateway.networking.k8s.io"
 local NO_PARENTS = "GatewayRefs must be specified when using Gateway API as a provider."
 local START = { primary = 100, canary = 0 }
 
@@ -19,15 +22,21 @@ local gatewayapi = {
   matches = true,
   affinity = true,
   resolution = 1,
+  route_kinds = true,
 }
 
 local function api(canary)
-  return GROUP .. (rules.newest(canary) and "/v1" or "/v1beta1")
+  return GROUP .. "/" .. kinds.of(canary).version
+end
+
+local function absent(canary)
+  return shape.absent(canary, kinds.of(canary).kind)
 end
 
 function gatewayapi.reads(canary)
   return { route = {
-    apiVersion = api(canary), kind = KIND, name = canary.names.apex, namespace = canary.namespace, optional = true,
+    apiVersion = api(canary), kind = kinds.of(canary).kind, name = canary.names.apex, namespace = canary.namespace,
+    optional = true,
   } }
 end
 
@@ -40,12 +49,9 @@ end
 local function spec(canary, live, routes)
   local made, err = rules.of(canary, live, routes)
   if not made then return nil, err end
-  local hosts = canary.service.hosts
-  return {
-    parentRefs = list.map(canary.service.gateway_refs, parent),
-    hostnames = #hosts > 0 and object.copy(hosts) or json.null,
-    rules = made,
-  }
+  local hosts, hostnames = canary.service.hosts, nil
+  if kinds.of(canary).hostnames then hostnames = #hosts > 0 and object.copy(hosts) or json.null end
+  return { parentRefs = list.map(canary.service.gateway_refs, parent), hostnames = hostnames, rules = made }
 end
 
 local function live_rules(live)
@@ -82,49 +88,33 @@ local function update(canary, live, metadata)
   return owned.repair("route", canary, live, want, metadata)
 end
 
---- Makes the HTTPRoute exist; weights and mirror already live are kept.
+--- Makes the route exist; weights and mirror already live are kept.
 function gatewayapi.prepare(canary, seen)
   if #canary.service.gateway_refs == 0 then return nil, NO_PARENTS end
+  local impossible = kinds.impossible(canary)
+  if impossible then return nil, impossible end
   local metadata = owned.metadata(canary)
   if seen.route then return update(canary, seen.route, metadata) end
   local want, err = spec(canary, {}, START)
   if not want then return nil, err end
-  return { owned.create("route", api(canary), KIND, canary.names.apex, want, metadata) }
+  return { owned.create("route", api(canary), kinds.of(canary).kind, canary.names.apex, want, metadata) }
 end
 
-local function not_ready(live, ref, condition)
-  local generation, observed = live.metadata.generation or 0, condition.observedGeneration or 0
-  if condition.type ~= "Accepted" or (condition.status == "True" and observed >= generation) then return nil end
-  return ("%s parent %s is not ready (status: %s, observed generation: %d, current generation: %d)"):format(
-    shape.title(live), ref.name, condition.status, observed, generation)
-end
-
---- Why the gateways do not yet obey the newest generation, or nil. A gateway that reports nothing is not waited for.
-local function waiting(live)
-  for _, given in ipairs(object.at(live, "spec", "parentRefs") or {}) do
-    local ref = parent(given)
-    for _, status in ipairs(object.at(live, "status", "parents") or {}) do
-      local same = object.equal(parent(status.parentRef or {}), ref)
-      for _, condition in ipairs(same and status.conditions or {}) do
-        local why = not_ready(live, ref, condition)
-        if why then return why end
-      end
-    end
-  end
-end
-
---- The live split, or nil and a message, also while a gateway has yet to accept the newest one.
+--- The live split, or nil and a message.
 function gatewayapi.routes(canary, seen)
-  if not seen.route then return nil, shape.absent(canary, KIND) end
-  local why = rules.newest(canary) and waiting(seen.route)
-  if why then return nil, why end
+  if not seen.route then return nil, absent(canary) end
   local routes, err = read(canary, seen.route)
   if not routes then return nil, err end
   return routes
 end
 
+--- Whether the gateways obey the newest generation. COMPAT: v1beta1 is not asked.
+function gatewayapi.accepted(canary, seen)
+  return acceptance.verdict(seen.route and kinds.newest(canary) and acceptance.of_parents(seen.route) or nil)
+end
+
 function gatewayapi.shift(canary, seen, routes)
-  if not seen.route then return nil, shape.absent(canary, KIND) end
+  if not seen.route then return nil, absent(canary) end
   local all, err = live_rules(seen.route)
   if not all then return nil, err end
   local want

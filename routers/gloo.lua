@@ -10,6 +10,7 @@ local shape = require("routing.shape")
 local API, KIND = "gateway.solo.io/v1", "RouteTable"
 local UPSTREAM_API, UPSTREAM = "gloo.solo.io/v1", "Upstream"
 local START = { primary = 100, canary = 0 }
+local REJECTED = 2 -- as older versions write it
 local ARMS = { "primary", "canary" }
 
 -- What the Upstreams take over from the one that the Canary names.
@@ -126,6 +127,19 @@ function gloo.routes(canary, seen)
   local routes, err = read(canary, seen.route)
   if not routes then return nil, err end
   return routes
+end
+
+--- Whether no Gloo rejects the RouteTable. It does not say which generation it has seen, so that only a refusal counts.
+function gloo.accepted(_, seen)
+  local status = object.at(seen.route, "status")
+  local reports = object.at(status, "statuses")
+  for _, report in pairs(type(reports) == "table" and reports or { status }) do
+    local state = object.at(report, "state")
+    if state == "Rejected" or state == REJECTED then
+      return false, ("%s is rejected: %s"):format(shape.title(seen.route), tostring(object.at(report, "reason")))
+    end
+  end
+  return true
 end
 
 function gloo.shift(canary, seen, routes)

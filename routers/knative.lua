@@ -1,6 +1,7 @@
 --- Knative: the traffic list of the target itself, a Knative Service. The primary is the Revision that the annotation
 --- names, the canary the newest one.
 
+local acceptance = require("routing.acceptance")
 local json = require("json")
 local list = require("util.list")
 local object = require("util.object")
@@ -118,7 +119,7 @@ local function waiting(live, latest)
     asked, share)
 end
 
---- The live split, or nil and a message, also while Knative has yet to divide requests so.
+--- The live split, or nil and a message.
 function knative.routes(canary, seen)
   local live = seen.service
   local latest, primary, message = arms(live)
@@ -126,12 +127,16 @@ function knative.routes(canary, seen)
   local parts
   parts, message = shares(live, latest, primary)
   if not parts then return nil, message end
-  message = waiting(live, latest)
-  if message then return nil, message end
   local routes
   routes, message = shape.shares(canary, live, parts.primary, parts.canary)
   if not routes then return nil, message end
   return routes
+end
+
+--- Whether Knative divides requests as its spec asks.
+function knative.accepted(_, seen)
+  local latest, _, message = arms(seen.service)
+  return acceptance.verdict(message or waiting(seen.service, latest))
 end
 
 function knative.shift(_, seen, routes)

@@ -1,5 +1,6 @@
 --- The only place that moves traffic, scales the target and promotes; each asks the guard first.
 
+local acceptance = require("canary.acceptance")
 local cluster = require("canary.cluster")
 local digest = require("digest")
 local guard = require("canary.guard")
@@ -54,6 +55,7 @@ function act.facts(ctx)
     checks = ctx.checks,
     phase = ctx.status.phase,
     apex_on_primary = ctx.apex_on_primary,
+    unaccepted = ctx.unaccepted,
     urgent = ctx.target == nil or act.urgent(ctx),
     primary_wanted = ctx.primary and ctx.kind.replicas(ctx.primary) or 0,
   }
@@ -99,6 +101,7 @@ function act.shift(ctx, want)
   if not patches then return { problem = message, reason = "Route" } end
   stop = act.apply(ctx, patches)
   if stop then return stop end
+  if #patches > 0 then acceptance.look(ctx) end
   if want.canary ~= ctx.routes.canary then ctx.memory.shifted = { canary = want.canary, at = ctx.now } end
   ctx.routes = want
   ctx.host.metrics.weights(ctx.canary, want)

@@ -1,5 +1,6 @@
 --- One step of the analysis: check, decide, and act on the decision.
 
+local acceptance = require("canary.acceptance")
 local act = require("canary.act")
 local alerts = require("canary.alerts")
 local analyse = require("canary.analyse")
@@ -215,6 +216,22 @@ local function without_decision(ctx, failed, judged)
   if failed >= ctx.canary.analysis.threshold then return roll_back(ctx, failed, judged) end
   local stop = status.step(ctx, with(judged.fields, { failedChecks = failed, waiting = unapproved(ctx) }))
   return stop or { problem = judged.problem, reason = "PolicyFailed", after = ctx.canary.analysis.interval }
+end
+
+--- Nothing is analysed before the route of the last step is in force. One that is not when a rollout would have failed
+--- counts as a failed check, at each interval.
+function advance.route(ctx)
+  if not ctx.unaccepted then return nil end
+  local wait = acceptance.is_announced(ctx) and timing.due(ctx)
+  if wait then return wait end
+  acceptance.tell(ctx)
+  local failed = (ctx.status.failedChecks or 0) + (acceptance.is_late(ctx) and 1 or 0)
+  if failed >= ctx.canary.analysis.threshold then
+    ctx.status.failedChecks = failed
+    return release.rollback(ctx)
+  end
+  local checks = evidence(ctx, { { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted } })
+  return status.step(ctx, { failedChecks = failed, checks = checks, waiting = acceptance.field(ctx) }) or ends(ctx)
 end
 
 --- The check of this interval and what follows from it.

@@ -37,9 +37,10 @@ function guard.shift(want, now)
 end
 
 --- May the target be scaled to zero?
---- @param now table  { routes, primary, primary_ready, apex_on_primary }
+--- @param now table  { routes, primary, primary_ready, apex_on_primary, unaccepted = why the route is not in force }
 function guard.scale_down(now)
   if not now.apex_on_primary then return "the apex Service does not select the primary yet" end
+  if now.unaccepted then return "the route may still lead to the canary: " .. now.unaccepted end
   if now.routes and now.routes.canary > 0 and not now.nominal then
     return ("the canary still receives %d%% of the traffic"):format(now.routes.canary)
   end

@@ -3,6 +3,7 @@
 -- Each is a step of canary.tick: it gets the context and returns nil to go on, or a stop.
 
 local act = require("canary.act")
+local capable = require("canary.capable")
 local cluster = require("canary.cluster")
 local custom_router = require("canary.custom_router")
 local notify = require("canary.notify")
@@ -108,21 +109,7 @@ function observe.router(ctx)
     ctx.router, message = registry.router(ctx.canary.provider, custom_router.names(ctx))
   end
   if not ctx.router then return problem("UnknownProvider", "spec.provider: %s", message) end
-  local canary, router = ctx.canary, ctx.router
-  if not router.weighted and not router.matches then
-    registry.nominal(ctx)
-  elseif canary.strategy == "ab-testing" and not router.matches then
-    return problem("Unsupported", "spec.analysis.match: expected a provider that routes by headers, found %s",
-      canary.provider)
-  end
-  if canary.analysis.mirror and router.mirrors ~= true and
-    not (router.mirrors == "bluegreen" and canary.strategy == "blue-green") then
-    if router.weighted then
-      return problem("Unsupported", "spec.analysis.mirror: expected a provider that mirrors in this strategy, found %s",
-        canary.provider)
-    end
-    canary.analysis.mirror = false
-  end
+  return capable.check(ctx)
 end
 
 --- Fills `ctx.seen` with the objects the router asks for.

@@ -1,5 +1,6 @@
 --- From an analysed revision to one that the primary runs, and what happens when it cannot.
 
+local acceptance = require("canary.acceptance")
 local act = require("canary.act")
 local alerts = require("canary.alerts")
 local notify = require("canary.notify")
@@ -102,7 +103,7 @@ function promotion.promoting(ctx)
     return stop or { after = ctx.canary.analysis.interval }
   end
   local walks = step > 0 and live > 0 and ctx.kind.available(ctx.target) > 0
-  wait = walks and timing.due(ctx) or nil
+  wait = walks and (timing.due(ctx) or acceptance.wait(ctx)) or nil
   if wait then return wait end
   if walks and live > step then
     stop = act.shift(ctx, { primary = 100 - live + step, canary = live - step, mirrored = false })
@@ -124,7 +125,7 @@ function promotion.finalising(ctx)
   if not status.is(ctx, "Finalising") then return nil end
   local wait = timing.due(ctx)
   if wait then return wait end
-  local stop = act.scale_primary(ctx) or act.to_primary(ctx) or act.scale_down(ctx)
+  local stop = act.scale_primary(ctx) or act.to_primary(ctx) or acceptance.wait(ctx) or act.scale_down(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Succeeded", {
     canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = outcome.pending(ctx) })

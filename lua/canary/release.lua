@@ -1,5 +1,6 @@
 --- The steps of a run before its promotion: start, restart, rollback.
 
+local acceptance = require("canary.acceptance")
 local act = require("canary.act")
 local alerts = require("canary.alerts")
 local digest = require("digest")
@@ -89,6 +90,10 @@ local function finish_rollback(ctx)
   if not status.is(ctx, "Failed") or not timing.draining(ctx) then return nil end
   local wait = timing.drain(ctx)
   if wait then return wait end
+  if ctx.unaccepted then
+    acceptance.tell(ctx)
+    return { after = ctx.canary.analysis.interval }
+  end
   local stop = act.scale_down(ctx)
   if stop then return stop end
   return status.write(ctx, timing.drained)

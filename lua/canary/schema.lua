@@ -4,6 +4,8 @@
 -- be refused by name here, and never disturb another canary.
 
 local duration = require("util.duration")
+local list = require("util.list")
+local nearest = require("util.nearest")
 
 local schema = {}
 
@@ -60,6 +62,7 @@ local fields = {
   { "spec.service.hosts", "list" },
   { "spec.service.gateways", "list" },
   { "spec.service.gatewayRefs", "list" },
+  { "spec.service.routeKind", "text" },
   { "spec.analysis", "object" },
   { "spec.analysis.threshold", "count" },
   { "spec.analysis.maxWeight", "maximum" },
@@ -91,6 +94,17 @@ local function at(object, path)
     value = value[key]
   end
   return value, above
+end
+
+local ROUTE_KINDS = { "HTTPRoute", "GRPCRoute", "TCPRoute" }
+
+local function check_route_kind(service)
+  local kind = service and service.routeKind
+  if kind == nil or list.set(ROUTE_KINDS)[kind] then return end
+  local bad = problem("spec.service.routeKind", "one of " .. table.concat(ROUTE_KINDS, ", "), kind)
+  local close = nearest.of(kind, ROUTE_KINDS)
+  if close then bad.message = ("%s (did you mean %s?)"):format(bad.message, close) end
+  return bad
 end
 
 local function check_fields(object)
@@ -212,7 +226,7 @@ end
 
 --- nil when `object` is a Canary that can be run, else { field, expected, found, message }.
 function schema.check(object)
-  local bad = check_fields(object)
+  local bad = check_fields(object) or check_route_kind(object.spec.service)
   if bad then return bad end
   local analysis = object.spec.analysis or object.spec.canaryAnalysis
   if not analysis then return end

@@ -3,6 +3,7 @@
 -- observe -> analyse -> decide -> guard -> act. All memory of the past is in
 -- the cluster, so a tick may be run again from its start at any time.
 
+local acceptance = require("canary.acceptance")
 local advance = require("canary.advance")
 local alerts = require("canary.alerts")
 local arms = require("canary.arms")
@@ -67,6 +68,7 @@ tick.steps = {
   observe.route,
   initialise.take_over,
   observe.routes,
+  acceptance.look,
   release.adopt,
   release.adopt_promoted,
   outcome.post_rollout,
@@ -86,6 +88,7 @@ tick.steps = {
   advance.together,
   advance.promote_now,
   advance.rollback_hooks,
+  advance.route,
   advance.step,
 }
 

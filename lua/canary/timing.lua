@@ -33,9 +33,10 @@ local function wanted(ctx)
   return type(waiting) == "table" and waiting["for"] == "policy" and rfc3339.parse(waiting.deadline) or math.huge
 end
 
---- nil when a step is due, else a stop until then.
+--- nil when a step is due, else a stop until then. A step counts from the moment its route was accepted.
 function timing.due(ctx)
-  local left = math.min(status.last_step(ctx) + ctx.canary.analysis.interval, wanted(ctx)) - ctx.now
+  local since = math.max(status.last_step(ctx), ctx.memory.accepted_at or 0)
+  local left = math.min(since + ctx.canary.analysis.interval, wanted(ctx)) - ctx.now
   -- a time in the future is a clock that was set back; it must not hold the release for longer than one interval
   if left > 0 and left <= ctx.canary.analysis.interval then return { after = left } end
 end

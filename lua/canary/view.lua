@@ -99,6 +99,7 @@ local function service_view(service)
     headers = service.headers,
     gateways = service.gateways or {},
     gateway_refs = service.gatewayRefs or {},
+    route_kind = service.routeKind,
     cors_policy = service.corsPolicy,
     traffic_policy = service.trafficPolicy,
     apex = service.apex,

@@ -15,7 +15,8 @@ local OTHERS = "istio" -- COMPAT: any provider without queries of its own
 local PODS = { DaemonSet = "[0-9a-zA-Z]+", StatefulSet = "[0-9]+" }
 local DEPLOYMENT_PODS = "[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
 
-local function file_of(provider)
+local function file_of(provider, route_kind)
+  if route_kind == "GRPCRoute" and provider:find("^gatewayapi") then return "grpc" end
   if EXACT[provider] then return EXACT[provider] end
   for _, pair in ipairs(PREFIXES) do
     if provider:sub(1, #pair[1]) == pair[1] then return pair[2] end
@@ -37,7 +38,7 @@ function observer.of(canary, settings)
   elseif provider == default and default:find("crossover", 1, true) then
     provider = "crossover"
   end
-  local queries = require("metrics.queries." .. file_of(provider))
+  local queries = require("metrics.queries." .. file_of(provider, canary.service.route_kind))
   -- COMPAT: the suffix is in the messages; unlike there it does not change the queries
   local service = canary.target.kind == "Service" and not is_knative(canary.target)
   return queries, service and provider .. ":service" or provider

@@ -19,7 +19,9 @@ local function typed(given, kinds)
   end
 end
 
-local function conditions(given, what)
+--- Headers or parameters as a sorted list of conditions, or nil and a message.
+--- @param what string  "header" or "query"
+function match.conditions(given, what)
   local out = json.array()
   for _, name in ipairs(list.keys(given)) do
     local one = typed(given[name], VALUES)
@@ -44,11 +46,11 @@ local function mapped(given)
     if not out.method then return nil, "Gateway API doesn't support the specified method matching selector" end
   end
   if given.headers then
-    out.headers, err = conditions(given.headers, "header")
+    out.headers, err = match.conditions(given.headers, "header")
     if not out.headers then return nil, err end
   end
   if given.queryParams then
-    out.queryParams, err = conditions(given.queryParams, "query")
+    out.queryParams, err = match.conditions(given.queryParams, "query")
     if not out.queryParams then return nil, err end
   end
   return out
@@ -77,24 +79,28 @@ function match.service(canary)
   return with_paths(out)
 end
 
---- The analysis' matches within the service's, or nil and a message.
+local EMPTY = "spec.analysis.match has an entry without headers and queryParams, which would match all requests"
+
+--- Every match of `ours` within every one of `services`, or nil and a message.
 --- COMPAT: the fields of the former replace those of the latter.
-function match.analysis(canary)
-  local ours, err = all_mapped(canary.analysis.match)
-  if not ours then return nil, err end
-  if #ours < #canary.analysis.match then
-    return nil, "spec.analysis.match has an entry without headers and queryParams, which would match all requests"
-  end
-  local services = assert(match.service(canary))
+function match.within(canary, ours, services)
+  if #ours < #canary.analysis.match then return nil, EMPTY end
   local out = json.array()
   for _, one in ipairs(ours) do
-    for _, service in ipairs(services) do
+    for _, service in ipairs(#services > 0 and services or { {} }) do
       local both = object.copy(service)
       for key, value in pairs(one) do both[key] = object.copy(value) end
       out[#out + 1] = both
     end
   end
   return out
+end
+
+--- The analysis' matches within the service's, or nil and a message.
+function match.analysis(canary)
+  local ours, err = all_mapped(canary.analysis.match)
+  if not ours then return nil, err end
+  return match.within(canary, ours, assert(match.service(canary)))
 end
 
 --- `matches`, narrowed to requests whose cookies fit.

@@ -1,24 +1,17 @@
---- The `spec.rules` of an HTTPRoute that splits between primary and canary.
+--- The `spec.rules` of a route of Gateway API that splits between primary and canary.
 
 local affinity = require("routing.affinity")
 local filters = require("routing.gateway_filters")
 local json = require("json")
+local kinds = require("routing.gateway_kinds")
 local list = require("util.list")
 local match = require("routing.gateway_match")
 local object = require("util.object")
 
 local rules = {}
 
--- What is ours in a rule and in a backend; everything else stays as found.
-local RULE = list.set({ "matches", "filters", "backendRefs", "timeouts" })
+-- What is ours in a backend; everything else stays as found.
 local BACKEND = list.set({ "group", "kind", "name", "namespace", "port", "weight", "filters" })
-
---- The API version has timeouts and CORS.
-local function newest(canary)
-  return not canary.provider:find("v1beta1", 1, true)
-end
-
-rules.newest = newest
 
 --- The backend of a rule by its Service's name, and its place.
 function rules.backend(rule, name)
@@ -53,23 +46,15 @@ local function split(canary, live, routes, cookies)
   })
 end
 
-local function timeouts(canary)
-  local service = canary.service
-  if not newest(canary) then return nil end
-  local function some(text) return text ~= "" and text or nil end
-  return object.some({ request = some(service.timeout), backendRequest = some(service.backend_timeout) })
-end
-
 local function rule(canary, live, matches, items, backends)
+  local form = kinds.of(canary)
   local want = {
-    matches = object.copy(matches),
+    matches = matches and #matches > 0 and object.copy(matches) or nil,
     filters = #items > 0 and object.copy(items) or nil,
     backendRefs = backends,
-    timeouts = timeouts(canary),
+    timeouts = form.timeouts(canary),
   }
-  local owned = RULE
-  if not newest(canary) then owned = { matches = true, filters = true, backendRefs = true } end
-  return object.overlay(live, want, owned)
+  return object.overlay(live, want, form.fields)
 end
 
 --- The service's filters, with the copy to the canary where asked for.
@@ -78,7 +63,7 @@ local function with_mirror(canary, items, routes)
 end
 
 local function matched(canary, live, routes, parts)
-  local ours, err = match.analysis(canary)
+  local ours, err = kinds.of(canary).analysis(canary)
   if not ours then return nil, err end
   local first = rules.weighted(live, canary)
   local second = last_rule(live, canary.names.primary, canary.names.canary)
@@ -119,9 +104,10 @@ end
 
 --- The rules that send `routes`, keeping what the live ones have beside our fields; or nil and a message.
 function rules.of(canary, live, routes)
-  local matches, err = match.service(canary)
-  if not matches then return nil, err end
-  local parts = { matches = matches, filters = filters.of(canary, newest(canary)) }
+  local form = kinds.of(canary)
+  local matches, err = form.service(canary)
+  if err then return nil, err end
+  local parts = { matches = matches, filters = form.filters(canary) }
   if #canary.analysis.match > 0 then return matched(canary, live, routes, parts) end
   return weighted_rules(canary, live, routes, parts)
 end

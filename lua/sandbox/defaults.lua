@@ -161,13 +161,14 @@ local function backend_ref(ref)
   fill(ref, { group = "", kind = "Service" })
 end
 
-local function route_rule(rule)
-  fill(rule, { matches = json.array({ { path = { type = "PathPrefix", value = "/" } } }) })
-  each(rule.matches, function(match)
-    match.path = fill(match.path or {}, { type = "PathPrefix", value = "/" })
-    each(match.headers, function(header) fill(header, { type = "Exact" }) end)
-    each(match.queryParams, function(param) fill(param, { type = "Exact" }) end)
-  end)
+local function typed(item)
+  each(item.headers, function(header) fill(header, { type = "Exact" }) end)
+  each(item.queryParams, function(param) fill(param, { type = "Exact" }) end)
+end
+
+--- What rules of every kind of route have.
+local function any_rule(rule)
+  each(rule.matches, typed)
   each(rule.filters, function(filter)
     if filter.requestMirror then backend_ref(filter.requestMirror.backendRef) end
     if filter.cors then fill(filter.cors, { maxAge = 5 }) end
@@ -178,15 +179,34 @@ local function route_rule(rule)
   end)
 end
 
+local function http_rule(rule)
+  fill(rule, { matches = json.array({ { path = { type = "PathPrefix", value = "/" } } }) })
+  each(rule.matches, function(match) match.path = fill(match.path or {}, { type = "PathPrefix", value = "/" }) end)
+  any_rule(rule)
+end
+
+local function grpc_rule(rule)
+  each(rule.matches, function(match)
+    if match.method then fill(match.method, { type = "Exact" }) end
+  end)
+  any_rule(rule)
+end
+
 local function parent_ref(ref)
   fill(ref, { group = "gateway.networking.k8s.io", kind = "Gateway" })
 end
 
 local function http_route(object)
-  local spec = object.spec
-  fill(spec, { rules = json.array({ {} }) })
-  each(spec.parentRefs, parent_ref)
-  each(spec.rules, route_rule)
+  fill(object.spec, { rules = json.array({ {} }) })
+  each(object.spec.parentRefs, parent_ref)
+  each(object.spec.rules, http_rule)
+end
+
+local function gateway_route(rule)
+  return function(object)
+    each(object.spec.parentRefs, parent_ref)
+    each(object.spec.rules, rule)
+  end
 end
 
 local function canary(object)
@@ -211,6 +231,8 @@ local BY_ID = {
   ["autoscaling/HorizontalPodAutoscaler"] = autoscaler,
   ["networking.k8s.io/Ingress"] = function(object) fill(object, { status = { loadBalancer = {} } }) end,
   ["gateway.networking.k8s.io/HTTPRoute"] = http_route,
+  ["gateway.networking.k8s.io/GRPCRoute"] = gateway_route(grpc_rule),
+  ["gateway.networking.k8s.io/TCPRoute"] = gateway_route(any_rule),
   ["projectcontour.io/HTTPProxy"] = function(object)
     fill(object, { status = { currentStatus = "NotReconciled", description = "Waiting for controller" } })
   end,

@@ -23,6 +23,12 @@ local function http(flow)
   }
 end
 
+--- Every request as a call, its errors as those of the server.
+local function grpc(flow)
+  if not flow.pod then return nil end
+  return { namespace = flow.namespace, pod = flow.pod, grpc_code = flow.status >= 500 and "Internal" or "OK" }
+end
+
 local function istio(flow)
   if not flow.pod then return nil end
   return {
@@ -113,6 +119,8 @@ end
 
 counted("http_requests_total", http)
 timed("http_request_duration_seconds", http, HTTP, 1)
+counted("grpc_server_handled_total", grpc)
+timed("grpc_server_handling_seconds", grpc, HTTP, 1)
 counted("istio_requests_total", istio)
 timed("istio_request_duration_milliseconds", istio, MESH, 1000)
 counted("response_total", linkerd)

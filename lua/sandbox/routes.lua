@@ -6,20 +6,14 @@
 --             mirrors = { { service =, share = } } }
 -- A request is { host =, path = "/", method = "GET", headers = { [lower-case name] = value } }.
 
+local compare = require("sandbox.compare")
+local gateway_routes = require("sandbox.gateway_routes")
 local json = require("json")
 local more_routes = require("sandbox.more_routes")
 local regex = require("sandbox.regex")
+local util_list = require("util.list")
 
 local routes = {}
-
-local function compare(kind, wanted, value)
-  if value == nil then return false end
-  if kind == "prefix" then return value:sub(1, #wanted) == wanted end
-  if kind == "suffix" then return wanted == "" or value:sub(-#wanted) == wanted end
-  if kind == "contains" then return value:find(wanted, 1, true) ~= nil end
-  if kind == "regex" then return regex.matches(wanted, value) end
-  return value == wanted
-end
 
 --- { exact = "x" } and the like against a value.
 local function holds(matcher, value)
@@ -87,49 +81,6 @@ function virtual_service.groups(object)
       out[#out + 1] = group
     end
   end
-  return out
-end
-
--- Gateway API.
-local GATEWAY_TYPES = { RegularExpression = "regex", Exact = "exact", PathPrefix = "prefix" }
-
-local function gateway_match(item, request)
-  if item.path and not compare(GATEWAY_TYPES[item.path.type], item.path.value, request.path) then return false end
-  if item.method and item.method ~= request.method then return false end
-  for _, header in ipairs(item.headers or {}) do
-    local kind = GATEWAY_TYPES[header.type] or "exact"
-    if not compare(kind, header.value, request.headers[header.name:lower()]) then return false end
-  end
-  return #(item.queryParams or {}) == 0
-end
-
-local function specificity(rule)
-  local most = 0
-  for _, match in ipairs(rule.matches or {}) do most = math.max(most, #(match.headers or {})) end
-  return most
-end
-
-local http_route = { name = "gatewayapi", api_version = "gateway.networking.k8s.io/v1", kind = "HTTPRoute",
-  find = named("gateway.networking.k8s.io/v1", "HTTPRoute") }
-
-function http_route.groups(object)
-  local out = {}
-  for at, rule in ipairs(object.spec.rules or {}) do
-    local group = { match = any(rule.matches, gateway_match), backends = {}, mirrors = {}, at = at,
-      specific = specificity(rule) }
-    for index, ref in ipairs(rule.backendRefs or {}) do
-      group.backends[index] = { service = ref.name, weight = ref.weight or 1 }
-    end
-    for _, filter in ipairs(rule.filters or {}) do
-      local mirror = filter.requestMirror
-      if mirror then group.mirrors[#group.mirrors + 1] = { service = mirror.backendRef.name, share = 1 } end
-    end
-    out[#out + 1] = group
-  end
-  table.sort(out, function(a, b)
-    if a.specific ~= b.specific then return a.specific > b.specific end
-    return a.at < b.at
-  end)
   return out
 end
 
@@ -264,8 +215,8 @@ function ingress.groups(object, apex)
 end
 
 --- In the order they are asked.
-routes.readers = { virtual_service, http_route, traefik_service, http_proxy, traffic_split, ingress }
-for _, reader in ipairs(more_routes.readers) do routes.readers[#routes.readers + 1] = reader end
+routes.readers = util_list.join({ virtual_service }, gateway_routes.readers,
+  { traefik_service, http_proxy, traffic_split, ingress }, more_routes.readers)
 
 --- The route that governs `apex`: its object and its reader, or nil (a plain Service).
 function routes.find(api, namespace, apex)

@@ -50,6 +50,14 @@ local SPECS = {
     rules = list({ matches = list({ path = anything, headers = list({ name = "string" }) }), filters = list(mirror),
       backendRefs = list({ name = "string", weight = "integer" }) }),
   },
+  ["gateway.networking.k8s.io/GRPCRoute"] = {
+    parentRefs = parents,
+    rules = list({ matches = list({ method = anything, headers = list({ name = "string" }) }), filters = list(mirror),
+      backendRefs = list({ name = "string", weight = "integer" }) }),
+  },
+  ["gateway.networking.k8s.io/TCPRoute"] = {
+    parentRefs = parents, rules = list({ backendRefs = list({ name = "string", weight = "integer" }) }),
+  },
   ["networking.istio.io/VirtualService"] = {
     hosts = list("string"),
     http = list({ match = list({ headers = map(anything), uri = anything }),

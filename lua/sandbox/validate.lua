@@ -124,7 +124,7 @@ local function autoscaler(errors, object)
   end
 end
 
-local function http_route(errors, object)
+local function gateway_route(errors, object)
   for i, rule in ipairs(object.spec.rules or {}) do
     for j, ref in ipairs(rule.backendRefs or {}) do
       local weight = ref.weight
@@ -160,7 +160,9 @@ local BY_ID = {
   ["apps/StatefulSet"] = statefulset,
   ["/Service"] = service,
   ["autoscaling/HorizontalPodAutoscaler"] = autoscaler,
-  ["gateway.networking.k8s.io/HTTPRoute"] = http_route,
+  ["gateway.networking.k8s.io/HTTPRoute"] = gateway_route,
+  ["gateway.networking.k8s.io/GRPCRoute"] = gateway_route,
+  ["gateway.networking.k8s.io/TCPRoute"] = gateway_route,
 }
 
 local function metadata(errors, object)

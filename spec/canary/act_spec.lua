@@ -35,6 +35,14 @@ describe("canary.act", function()
     assert.equal(1, #writes)
   end)
 
+  it("knows whether the route that it wrote is in force", function()
+    function ctx.router.accepted(_, seen) return seen.route.metadata.resourceVersion == "1", "not yet" end
+    assert.is_nil(act.shift(ctx, { primary = 90, canary = 10, mirrored = false }))
+    assert.equal("not yet", ctx.unaccepted)
+    assert.equal("the route may still lead to the canary: not yet",
+      act.scale_down(ctx).problem:match("refused by the guard: (.*)"))
+  end)
+
   it("writes nothing when the guard refuses a shift", function()
     ctx.canary_ready = false
     refused(act.shift(ctx, { primary = 90, canary = 10, mirrored = false }), "no traffic for the canary")

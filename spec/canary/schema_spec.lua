@@ -21,6 +21,14 @@ describe("canary.schema", function()
     assert.equal("spec.analysis.stepWeight: expected an integer from 0 to 100, found 2.5", complaint())
   end)
 
+  it("names an unknown kind of route, and the nearest known one", function()
+    object.spec.service.routeKind = "GrpcRoute"
+    assert.equal("spec.service.routeKind: expected one of HTTPRoute, GRPCRoute, TCPRoute, found GrpcRoute " ..
+      "(did you mean GRPCRoute?)", complaint())
+    object.spec.service.routeKind = "TCPRoute"
+    assert.is_nil(complaint())
+  end)
+
   it("names the first step that does not rise", function()
     object.spec.analysis.stepWeight, object.spec.analysis.stepWeights = nil, json.array({ 10, 30, 20 })
     assert.equal("spec.analysis.stepWeights[2]: expected a weight above 30, the one before, found 20", complaint())

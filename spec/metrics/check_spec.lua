@@ -22,6 +22,18 @@ describe("metrics.check", function()
     assert.same({ "success-rate request-success-rate", "query inline", "template mine" }, kinds)
   end)
 
+  it("asks about calls where the route is one of calls", function()
+    local canary = routing.canary({ provider = "gatewayapi:v1", service = { routeKind = "GRPCRoute" },
+      analysis = { metrics = { { name = "request-success-rate" }, { name = "request-duration" } } } })
+    local asked = ""
+    for _, item in ipairs(check.plan(canary, { metrics_server = "http://prometheus:9090" }, {}, 0, {})) do
+      asked = asked .. item.judge(nil, "down", "REFUSED").query
+    end
+    assert.truthy(asked:find('grpc_server_handled_total{', 1, true))
+    assert.truthy(asked:find('pod=~"app-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"', 1, true))
+    assert.truthy(asked:find('grpc_server_handling_seconds_bucket{', 1, true))
+  end)
+
   it("fails a check whose template is not there, in words, without asking anybody", function()
     local item = plan({ { name = "mine", templateRef = { name = "gone" } } })[1]
     assert.is_nil(item.request)

@@ -28,6 +28,23 @@ describe("routers.contour", function()
     } } }
   end
 
+  it("waits until Contour found the newest generation valid", function()
+    assert.is_true(contour.accepted(canary, world))
+    local valid = { type = "Valid", status = "True", observedGeneration = 1 }
+    world.route.metadata.generation = 1
+    world.route.status = { description = "Valid HTTPProxy", conditions = json.array({ valid }) }
+    assert.is_true(contour.accepted(canary, world))
+    world.route.metadata.generation = 2
+    assert.same({ false, "HTTPProxy app.demo is not ready (Valid: True, observed generation: 1, current generation: 2)"
+      .. ": Valid HTTPProxy" }, { contour.accepted(canary, world) })
+    valid.status, valid.observedGeneration, world.route.status.description = "False", 2, "this HTTPProxy is orphaned"
+    assert.same({ false, "HTTPProxy app.demo is not ready (Valid: False, observed generation: 2, current generation: 2)"
+      .. ": this HTTPProxy is orphaned" }, { contour.accepted(canary, world) })
+    world.route.status = { conditions = "odd" }
+    assert.is_true(contour.accepted(canary, {}))
+    assert.is_true(contour.accepted(canary, world))
+  end)
+
   it("sends only the routes", function()
     assert.same({ { key = "route", merge = { spec = { routes = { {
       conditions = { { prefix = "/" } },

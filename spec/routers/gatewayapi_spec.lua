@@ -2,6 +2,7 @@
 
 local gatewayapi = require("routers.gatewayapi")
 local json = require("json")
+local object = require("util.object")
 local routing = require("spec.support.routing")
 
 local REFS = { { name = "gw" } }
@@ -261,31 +262,72 @@ describe("routers.gatewayapi", function()
       } }) }
     end
 
-    it("ends with the newest generation accepted", function()
-      report("True", 3)
-      assert.same({ primary = 100, canary = 0, mirrored = false }, gatewayapi.routes(canary, world))
+    local function waits(told)
+      assert.same({ false, "HTTPRoute app.demo parent gw is not ready (" .. told .. ", current generation: 3)" },
+        { gatewayapi.accepted(canary, world) })
+    end
+
+    local function add(condition)
+      local items = world.route.status.parents[1].conditions
+      items[#items + 1] = condition
+    end
+
+    it("does not begin before one reports", function()
+      assert.is_true(gatewayapi.accepted(canary, world))
+      world.route.status = { parents = json.array() }
+      assert.is_true(gatewayapi.accepted(canary, world))
     end)
 
-    it("goes on while an older generation is accepted", function()
+    it("ends with the newest generation accepted", function()
+      report("True", 3)
+      assert.is_true(gatewayapi.accepted(canary, world))
+    end)
+
+    it("goes on while an older generation is accepted, and the weights are read all the same", function()
       report("True", 2)
-      assert.same({ nil, "HTTPRoute app.demo parent gw is not ready"
-        .. " (status: True, observed generation: 2, current generation: 3)" }, { gatewayapi.routes(canary, world) })
+      waits("status: True, observed generation: 2")
+      assert.same({ primary = 100, canary = 0, mirrored = false }, gatewayapi.routes(canary, world))
     end)
 
     it("goes on while the newest generation is refused", function()
       report("False", 3)
-      assert.same({ nil, "HTTPRoute app.demo parent gw is not ready"
-        .. " (status: False, observed generation: 3, current generation: 3)" }, { gatewayapi.routes(canary, world) })
+      waits("status: False, observed generation: 3")
     end)
 
-    it("knows the gateway with and without defaults", function()
+    it("goes on while a gateway that tells of it has not programmed it", function()
+      report("True", 3)
+      add({ type = "Programmed", status = "Unknown", observedGeneration = 3 })
+      waits("Programmed: Unknown, observed generation: 3")
+    end)
+
+    it("goes on while a Service of the newest generation is not found", function()
+      report("True", 3)
+      world.route.status.parents[1].conditions[1].observedGeneration = 3
+      waits("ResolvedRefs: False, observed generation: 3")
+    end)
+
+    it("knows the gateway with and without defaults, and by either name of the core group", function()
       report("True", 2, { name = "gw" })
-      assert.is_nil(gatewayapi.routes(canary, world))
+      waits("status: True, observed generation: 2")
+      report("True", 2, { name = "gw", namespace = "demo" })
+      waits("status: True, observed generation: 2")
+      world.route.spec.parentRefs = json.array({ { group = "core", kind = "Service", name = "gw" } })
+      report("True", 2, { group = "", kind = "Service", name = "gw" })
+      waits("status: True, observed generation: 2")
     end)
 
     it("does not concern other parents", function()
       report("False", 1, { name = "gw", sectionName = "other" })
-      assert.is_table(gatewayapi.routes(canary, world))
+      assert.is_true(gatewayapi.accepted(canary, world))
+    end)
+
+    it("takes a status of any shape", function()
+      for _, status in ipairs({ { parents = 3 }, { parents = json.array({ 3 }) },
+        { parents = json.array({ { parentRef = { name = "gw" }, conditions = 3 } }) },
+        { parents = json.array({ { parentRef = { name = "gw" }, conditions = json.array({ "x", {} }) } }) } }) do
+        world.route.status = status
+        assert.is_true(gatewayapi.accepted(canary, world))
+      end
     end)
 
     it("does not keep prepare from repairing, at the live weights", function()
@@ -299,7 +341,7 @@ describe("routers.gatewayapi", function()
     it("is not done in v1beta1", function()
       canary = view({ provider = "gatewayapi:v1beta1" })
       report("False", 1)
-      assert.is_table(gatewayapi.routes(canary, world))
+      assert.is_true(gatewayapi.accepted(canary, world))
     end)
   end)
 
@@ -317,5 +359,125 @@ describe("routers.gatewayapi", function()
       { gatewayapi.routes(canary, world) })
     world = routing.apply(world, assert(gatewayapi.prepare(canary, world)))
     assert.same({ primary = 100, canary = 0, mirrored = false }, gatewayapi.routes(canary, world))
+  end)
+
+  describe("of calls", function()
+    local function grpc(service, more)
+      service.routeKind = "GRPCRoute"
+      return object.merged({ service = service }, more or {})
+    end
+
+    it("is a GRPCRoute", function()
+      assert.same({ apiVersion = "gateway.networking.k8s.io/v1", kind = "GRPCRoute", name = "app", namespace = "demo",
+        optional = true }, gatewayapi.reads(view(grpc({}))).route)
+      local _, world = prepared(grpc({ hosts = { "app.example.com" } }))
+      assert.equal("GRPCRoute", world.route.kind)
+      assert.same({ "app.example.com" }, world.route.spec.hostnames)
+    end)
+
+    it("takes any call where the service has no match", function()
+      assert.same({ { backendRefs = {
+        { group = "", kind = "Service", name = "app-primary", port = 80, weight = 70 },
+        { group = "", kind = "Service", name = "app-canary", port = 80, weight = 30 },
+      } } }, rules(grpc({}), 30))
+      assert.is_nil(rules(grpc({ match = { { uri = { prefix = "/" } } } }))[1].matches)
+    end)
+
+    it("reads service and method from the path, beside headers sorted by name", function()
+      assert.same({
+        { method = { type = "Exact", service = "a.v1.B", method = "C" } },
+        { method = { type = "Exact", service = "a.v1.B" } },
+        { headers = { { name = "x", type = "Exact", value = "1" },
+          { name = "y", type = "RegularExpression", value = "2" } } },
+      }, rules(grpc({ match = { { uri = { exact = "/a.v1.B/C" } }, { uri = { prefix = "/a.v1.B/" } },
+        { headers = { y = { regex = "2" }, x = { exact = "1" } } } } }))[1].matches)
+    end)
+
+    it("has the calls that match within those of the service, and a rule for the rest", function()
+      local made = rules(grpc({ match = { { uri = { prefix = "/a.B/" } } } }, { analysis = { iterations = 2,
+        match = { { headers = { x = { exact = "1" } } } } } }), 100)
+      local method = { type = "Exact", service = "a.B" }
+      assert.same({ { method = method, headers = { { name = "x", type = "Exact", value = "1" } } } }, made[1].matches)
+      assert.same({ { method = method } }, made[2].matches)
+      assert.equal("app-primary", made[2].backendRefs[1].name)
+      assert.is_nil(made[2].backendRefs[2])
+    end)
+
+    it("changes headers and mirrors, as HTTP does", function()
+      assert.same({ { type = "RequestHeaderModifier", requestHeaderModifier = { remove = { "x" } } } },
+        rules(grpc({ headers = { request = { remove = { "x" } } } }))[1].filters)
+      assert.equal("RequestMirror", rules(grpc({}), 0, true)[1].filters[1].type)
+    end)
+
+    it("refuses paths that no call has", function()
+      local URI = "spec.service.match[0].uri: expected exact /<service>/<method>, or prefix / or /<service>/, all " ..
+        "that a GRPCRoute can compare, found "
+      for found, uri in pairs({
+        ["regex /a.B/.*"] = { regex = "/a.B/.*" }, ["prefix /a.B"] = { prefix = "/a.B" },
+        ["exact /a.B"] = { exact = "/a.B" }, ["prefix /a..B/"] = { prefix = "/a..B/" },
+        ["exact /a-b/C"] = { exact = "/a-b/C" }, ["exact /a.B/C/d"] = { exact = "/a.B/C/d" }, ["nothing"] = {},
+      }) do
+        refused(grpc({ match = { { uri = uri } } }), URI .. found)
+      end
+    end)
+
+    it("refuses methods and parameters", function()
+      refused(grpc({ match = { { method = { exact = "GET" } } } }), "spec.service.match[0].method: expected none " ..
+        "for a GRPCRoute, since the uri names the method, found exact GET")
+      refused(grpc({}, { analysis = { iterations = 1, match = { { queryParams = { a = { exact = "1" } } } } } }),
+        "spec.analysis.match[0].queryParams: expected none for a GRPCRoute, found some")
+    end)
+
+    it("refuses what it has no place for", function()
+      for field, value in pairs({ timeout = "5s", backendTimeout = "5s", rewrite = { uri = "/" },
+        corsPolicy = { allowOrigin = { "x" } } }) do
+        refused(grpc({ [field] = value }), ("spec.service.%s: expected none for a GRPCRoute, which has no place for it")
+          :format(field))
+      end
+      refused(grpc({}, { analysis = { sessionAffinity = { cookieName = "a" } } }),
+        "spec.analysis.sessionAffinity: expected none for a GRPCRoute, which has no place for it")
+    end)
+
+    it("is not in v1beta1", function()
+      refused(grpc({}, { provider = "gatewayapi:v1beta1" }),
+        "spec.service.routeKind: expected HTTPRoute with provider gatewayapi:v1beta1, found GRPCRoute")
+    end)
+  end)
+
+  describe("of connections", function()
+    local function tcp(service, analysis)
+      service.routeKind = "TCPRoute"
+      return { service = service, analysis = analysis }
+    end
+
+    it("is a TCPRoute of shares, and nothing else", function()
+      assert.equal("gateway.networking.k8s.io/v1alpha2", gatewayapi.reads(view(tcp({}))).route.apiVersion)
+      local _, world = prepared(tcp({}))
+      assert.equal("TCPRoute", world.route.kind)
+      assert.same({ parentRefs = { { group = "gateway.networking.k8s.io", kind = "Gateway", name = "gw" } },
+        rules = { { backendRefs = {
+          { group = "", kind = "Service", name = "app-primary", port = 80, weight = 100 },
+          { group = "", kind = "Service", name = "app-canary", port = 80, weight = 0 },
+        } } } }, world.route.spec)
+    end)
+
+    it("refuses what only requests have", function()
+      local service = { hosts = { "a" }, match = { { uri = { prefix = "/" } } },
+        headers = { request = { add = { a = "b" } } }, mirror = { { backendRef = { name = "a" } } } }
+      for field, value in pairs(service) do
+        refused(tcp({ [field] = value }), ("spec.service.%s: expected none for a TCPRoute, which has no place for it")
+          :format(field))
+      end
+      refused(tcp({}, { mirror = true }),
+        "spec.analysis.mirror: expected none for a TCPRoute, which has no place for it")
+      refused(tcp({}, { iterations = 1, match = { { headers = { a = { exact = "b" } } } } }),
+        "spec.analysis.match: expected none for a TCPRoute, which has no place for it")
+    end)
+  end)
+
+  it("has the Service of the apex for a parent, as a mesh wants it", function()
+    local ref = { name = "app", namespace = "demo", group = "core", kind = "Service", port = 80 }
+    local _, world = prepared({ service = { gatewayRefs = { ref } } })
+    assert.same({ ref }, world.route.spec.parentRefs)
   end)
 end)

@@ -38,6 +38,20 @@ describe("routers.gloo", function()
     return { multi = { destinations = { ... } } }
   end
 
+  it("waits while a Gloo rejects the RouteTable, as any version of it says so", function()
+    local REJECTED = { false, "RouteTable app.demo is rejected: no such upstream" }
+    assert.is_true(gloo.accepted(canary, world))
+    for _, status in ipairs({ { state = 1 }, { state = "Warning" }, { statuses = { a = { state = "Accepted" } } } }) do
+      world.route.status = status
+      assert.is_true(gloo.accepted(canary, world))
+    end
+    local why = { state = "Rejected", reason = "no such upstream" }
+    for _, status in ipairs({ why, { state = 2, reason = why.reason }, { statuses = { ["gloo-system"] = why } } }) do
+      world.route.status = status
+      assert.same(REJECTED, { gloo.accepted(canary, world) })
+    end
+  end)
+
   it("sends only the routes", function()
     assert.same({ { key = "route", merge = { spec = { routes = { {
       inheritablePathMatchers = true, routeAction = action(destination("primary", 75), destination("canary", 25)),

@@ -40,6 +40,8 @@ end
 -- Metric -> what chooses its errors, its requests, its histogram in which unit, and the route it needs.
 local METRICS = {
   { "http_requests_total", 'status=~"5.."', 'namespace="demo",app="app"', "http_request_duration_seconds", 1 },
+  { "grpc_server_handled_total", 'grpc_code="Internal"', 'namespace="demo",pod=~"app-.*"',
+    "grpc_server_handling_seconds", 1 },
   { "istio_requests_total", 'response_code=~"5.*"', 'destination_workload="app",reporter="destination"',
     "istio_request_duration_milliseconds", 1000 },
   { "response_total", 'classification="failure"', 'deployment="app",direction="inbound"', "response_latency_ms", 1000 },

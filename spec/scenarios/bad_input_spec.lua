@@ -44,6 +44,12 @@ describe("bad input", function()
     told("TargetMissing", 'deployment odd.demo get query error: deployments.apps "odd" not found')
   end)
 
+  it("a kind of route with a provider that has none", function()
+    run.world:apply(manifests.deployment("odd"))
+    canary({ service = "port: 80, routeKind: GRPCRoute" })
+    told("Unsupported", "spec.service.routeKind: expected a provider gatewayapi beside it, found traefik")
+  end)
+
   it("a target that comes later solves its problem", function()
     canary()
     told("TargetMissing", "not found")

@@ -13,8 +13,12 @@ local BESIDE_INGRESS = { objects = manifests.ingress("web", "app"),
 local BY_ACTION = { objects = manifests.ingress("web", "app"):gsub("number: 80", "name: use-annotation"),
   spec = BESIDE_INGRESS.spec, users = BESIDE_INGRESS.users, written = true }
 
--- Provider -> what the user has, and whether it can match headers.
+local GATEWAY = "gatewayRefs: [{name: gw}]"
+
+-- Name -> what the user has, and whether it can match headers; the provider where it is not the name.
 local ROUTERS = {
+  GRPCRoute = { of = { service = GATEWAY .. ", routeKind: GRPCRoute" }, matches = true, provider = "gatewayapi:v1" },
+  TCPRoute = { of = { service = GATEWAY .. ", routeKind: TCPRoute" }, provider = "gatewayapi:v1" },
   alb = { of = BY_ACTION },
   gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },
@@ -33,7 +37,8 @@ end
 
 local function change_of(provider, analysis, image)
   local of = ROUTERS[provider].of
-  return { provider = provider, analysis = analysis, spec = of.spec, objects = of.objects, image = image }
+  return { provider = ROUTERS[provider].provider or provider, analysis = analysis, spec = of.spec,
+    objects = of.objects, service = of.service and "port: 80, targetPort: http, " .. of.service, image = image }
 end
 
 --- The user's object; where the router may write to it, without the marks of having done so.
