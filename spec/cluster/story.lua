@@ -152,7 +152,7 @@ end
 
 function methods:stop()
   for _, recorder in ipairs({ self.statuses or false, self.weights or false }) do
-    if recorder then recorder.stop("KILL") end -- it has nothing to tidy up, and takes a second to
+    if recorder then recorder.stop() end
   end
   for _, stream in ipairs({ self.users or false, self.testers or false }) do
     if stream then stream.process.stop() end

@@ -118,7 +118,9 @@ describe("a release on the real control plane", function()
     end)
 
     it("has no pod of a bad revision left: " .. name, function()
-      assert.equal(0, support.get("deployment", stories[name].namespace, "app").spec.replicas)
+      support.wait_until("the target rests", 60, function()
+        return support.get("deployment", stories[name].namespace, "app").spec.replicas == 0
+      end)
     end)
   end
 
