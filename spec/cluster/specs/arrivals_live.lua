@@ -110,7 +110,7 @@ describe("requests that arrive", function()
         local seen = shares[weight][name]
         assert.equal(REQUESTS, seen.total)
         assert.equal(0, seen.errors)
-        local percent = 100 * seen.versions[NEW].total / seen.total
+        local percent = 100 * (seen.versions[NEW] or { total = 0 }).total / seen.total
         assert.is_true(math.abs(percent - weight) <= POINTS, ("%.2f%% arrived"):format(percent))
       end)
     end
