@@ -26,15 +26,26 @@ local METRICS = [[
     - {name: request-duration, thresholdRange: {max: 500}, interval: 30s}
 ]]
 
-local STEPS = [[
+--- What `analysis` says.
+manifests.analyses = {
+  steps = [[
     interval: 10s
     threshold: 3
     maxWeight: 60
     stepWeight: 20
-]]
+]] .. METRICS,
+  iterations = [[
+    interval: 10s
+    threshold: 3
+    iterations: 3
+]] .. METRICS,
+  -- Judged by nothing: these are held, to be looked at. An interval is the time there is to hold them.
+  held = "    {interval: 15s, threshold: 3, stepWeights: [20, 50, 90]}\n",
+  mirrored = "    {interval: 15s, threshold: 3, stepWeights: [20], mirror: true, mirrorWeight: $(mirrorWeight)}\n",
+  matched = "    {interval: 15s, threshold: 3, iterations: 20, match: [{headers: {x-canary: {exact: insider}}}]}\n",
+}
 
-local function canary(provider, service, analysis)
-  return ([[
+local CANARY = [[
 ---
 apiVersion: flagger.app/v1beta1
 kind: Canary
@@ -44,11 +55,15 @@ spec:
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: app}
   progressDeadlineSeconds: 120
   service: {port: 80, targetPort: http%s}
-  analysis:
-%s]]):format(provider, service, analysis)
-end
+%s  analysis:
+%s]]
 
-manifests.traefik = canary("traefik", "", STEPS .. METRICS) .. [[
+--- What a user of each provider writes: fields of the service, of the spec, and objects of his own.
+local providers = {}
+
+providers.kubernetes = {}
+
+providers.traefik = { objects = [[
 ---
 apiVersion: traefik.io/v1alpha1
 kind: IngressRoute
@@ -57,10 +72,11 @@ spec:
   entryPoints: [web]
   routes:
   - {kind: Rule, match: "Host(`$(host)`)", services: [{kind: TraefikService, name: app}]}
-]]
+]] }
 
-manifests.gateway = canary("gatewayapi:v1",
-  ", hosts: [$(host)], gatewayRefs: [{name: web, namespace: $(namespace)}]", STEPS .. METRICS) .. [[
+providers["gatewayapi:v1"] = {
+  service = ", hosts: [$(host)], gatewayRefs: [{name: web, namespace: $(namespace)}]",
+  objects = [[
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
@@ -73,17 +89,55 @@ metadata: {name: web, namespace: $(namespace)}
 spec:
   gatewayClassName: traefik
   listeners: [{name: web, protocol: HTTP, port: 8000, allowedRoutes: {namespaces: {from: All}}}]
-]]
+]] }
 
-manifests.bluegreen = canary("kubernetes", "", [[
-    interval: 10s
-    threshold: 3
-    iterations: 3
-]] .. METRICS)
+-- The Ingress controller counts under names of its own; prometheus.yml gives them those of Ingress NGINX.
+providers.nginx = {
+  spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: app}\n",
+  objects = [[
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: nginx}
+spec: {controller: k8s.io/ingress-nginx}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: app, namespace: $(namespace)}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: $(host)
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: app, port: {number: 80}}}}]}
+]] }
 
--- Only its objects are real here: nothing carries the traffic of a mesh, so nothing can be measured.
-manifests.istio = canary("istio", ", gateways: [mesh], hosts: [$(host)], trafficPolicy: {tls: {mode: DISABLE}}",
-  STEPS .. "    metrics: []\n")
+providers.contour = { spec = "  metricsServer: $(contourMetrics)\n", objects = [[
+---
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: root, namespace: $(namespace)}
+spec:
+  virtualhost: {fqdn: $(host)}
+  includes: [{name: app}]
+]] }
+
+providers.istio = {
+  service = ", gateways: [istio-system/public-gateway], hosts: [$(host)], trafficPolicy: {tls: {mode: DISABLE}}",
+  spec = "  metricsServer: $(istioMetrics)\n",
+}
+
+-- The Gateway API as Istio's gateway reads it: the one here that mirrors.
+local mirroring = { service = ", hosts: [$(host)], gatewayRefs: [{name: gateway, namespace: istio-system}]" }
+
+--- A target, its Canary and the user's objects around them.
+--- @param provider string  one that a Canary names; "gatewayapi:v1 istio" is the same by Istio's gateway
+--- @param analysis string  a key of `manifests.analyses`
+function manifests.of(provider, analysis)
+  local name, through = provider:match("^(%S+) ?(%S*)$")
+  local parts = through == "istio" and mirroring or providers[name]
+  return manifests.target .. CANARY:format(name, parts.service or "", parts.spec or "", manifests.analyses[analysis])
+    .. (parts.objects or "")
+end
 
 function manifests.fill(text, values)
   return (text:gsub("%$%((%w+)%)", values))

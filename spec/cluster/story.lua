@@ -1,6 +1,7 @@
 --- One canary on the real control plane: taken over, then released twice, recorded all the way.
 
 local manifests = require("spec.cluster.manifests")
+local object = require("util.object")
 local support = require("spec.cluster.support")
 local traffic = require("spec.cluster.traffic")
 
@@ -11,20 +12,36 @@ local mt = { __index = methods }
 
 local STATUS = "{.status.phase} {.status.canaryWeight} {.status.failedChecks} {.status.iterations}"
 
--- kind of the route, and its backends as "names weights". No {range}: kubectl fills it once in a watch.
-local routes = {
-  traefik = { "traefikservices.traefik.io", ".spec.weighted.services[*]", "name" },
-  gateway = { "httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name" },
-  istio = { "virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host" },
-}
-
-local function weights_path(route)
-  return ("{%s.%s} {%s.weight}"):format(route[2], route[3], route[2])
+-- kind and name of the route, and its backends as "names weights", the weights of the last ones absent where they
+-- are zero. No {range}: kubectl fills it once in a watch.
+local function backends(kind, path, name, own)
+  return { kind = kind, name = own or "app", path = ("{%s.%s} {%s.weight}"):format(path, name, path) }
 end
 
+local routes = {
+  traefik = backends("traefikservices.traefik.io", ".spec.weighted.services[*]", "name"),
+  gateway = backends("httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name"),
+  istio = backends("virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host"),
+  contour = backends("httpproxies.projectcontour.io", ".spec.routes[0].services[*]", "name"),
+  nginx = { kind = "ingresses.networking.k8s.io", name = "app-canary",
+    path = [[app-canary {.metadata.annotations.nginx\.ingress\.kubernetes\.io/canary-weight}]] },
+}
+
+-- What a story's name says of it: its provider, and the proxy it is carried by where that is not the Ingress.
+local kinds = {
+  traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
+  istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
+}
+local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
+  contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
+
+-- Which Prometheus reads the metrics of each Envoy; and how much is mirrored, in percent.
+local values = { istioMetrics = os.getenv("ISTIO_PROMETHEUS") or "http://127.0.0.1:9092", mirrorWeight = 100,
+  contourMetrics = os.getenv("CONTOUR_PROMETHEUS") or "http://127.0.0.1:9091" }
+
 function methods:status()
-  local object, message = support.get("canary", self.namespace, "app")
-  return object and object.status or { phase = "unreadable: " .. tostring(message) }
+  local live, message = support.get("canary", self.namespace, "app")
+  return live and live.status or { phase = "unreadable: " .. tostring(message) }
 end
 
 function methods:wait_for(phase, seconds)
@@ -44,50 +61,62 @@ local function address(namespace, service)
   return "http://" .. support.get("service", namespace, service).spec.clusterIP .. ":80/"
 end
 
+--- Waits until the proxy answers for this canary's host.
+function methods:wait_for_proxy()
+  support.wait_until(("%s serves %s"):format(self.url, self.host), 60, function()
+    return select(2, support.run("curl", "-sf", "-m", "5", "-o", "/dev/null", "-H", "Host: " .. self.host, self.url))
+  end)
+end
+
 --- The streams of requests that this canary lives with: of its users, and for blue/green of its testers as well.
 function methods:open()
   local name = self.name
   if name == "bluegreen" then
     self.testers = traffic.start(name .. "-testers", address(self.namespace, "app-canary"), "", 40)
     self.users = traffic.start(name, address(self.namespace, "app"), "", 40)
-  elseif name ~= "istio" then
-    local url = os.getenv("INGRESS") .. "/"
-    support.wait_until("the ingress serves " .. self.host, 60, function()
-      return select(2, support.run("curl", "-sf", "-m", "5", "-o", "/dev/null", "-H", "Host: " .. self.host, url))
-    end)
-    self.users = traffic.start(name, url, self.host, 200)
+  else
+    self:wait_for_proxy()
+    self.users = traffic.start(name, self.url, self.host, 200)
   end
 end
 
+--- Ends the streams, that of the users once it has had `least` requests.
 function methods:close(least)
-  if self.testers then self.testers.finish() end
-  return self.users and self.users.finish(least)
+  if self.testers then self.testers.stop() end
+  self.users.stop(least)
 end
 
 function methods:image(deployment)
   return support.get("deployment", self.namespace, deployment).spec.template.spec.containers[1].image
 end
 
---- Patches the target's image and starts to record. The end is waited for with `settle`.
+--- Patches the target's image.
+function methods:upgrade(image)
+  support.kubectl("-n", self.namespace, "set", "image", "deployment/app", "app=" .. image)
+end
+
+--- The same, with users, and recorded. `wait_for` its end, `close` the streams; `report` tells.
 function methods:release(image)
   self:open()
   self.primary_before = support.get("deployment", self.namespace, "app-primary")
   self.statuses = support.record("canary", self.namespace, "app", STATUS)
   local route = routes[self.name]
-  if route then self.weights = support.record(route[1], self.namespace, "app", weights_path(route)) end
+  if route then self.weights = support.record(route.kind, self.namespace, route.name, route.path) end
   support.sleep(1)
-  support.kubectl("-n", self.namespace, "set", "image", "deployment/app", "app=" .. image)
+  self:upgrade(image)
 end
 
 -- "app-primary app-canary 80 20" -> 20, 100
 local function canary_weight(line)
-  local sum, weight, all = 0, 0, {}
-  for word in line:gmatch("%S+") do all[#all + 1] = word end
-  local half = #all // 2
-  for index = 1, half do
-    local value = math.tointeger(tonumber(all[index + half])) or 0
+  local sum, weight, names, weights = 0, 0, {}, {}
+  for word in line:gmatch("%S+") do
+    local value = math.tointeger(tonumber(word))
+    if value then weights[#weights + 1] = value else names[#names + 1] = word end
+  end
+  for index, name in ipairs(names) do
+    local value = weights[index] or 0
     sum = sum + value
-    if all[index]:find("-canary", 1, true) then weight = value end
+    if name:find("-canary", 1, true) then weight = value end
   end
   return weight, sum
 end
@@ -101,11 +130,10 @@ local function distinct(lines, value_of)
   return out
 end
 
---- Waits for the end of a release. Gives what happened: phases, weights, sums, failed, traffic, primary.
-function methods:settle(phase, seconds, least)
-  self:wait_for(phase, seconds)
-  support.sleep(2)
-  local run = { traffic = self:close(least), statuses = self.statuses.lines() }
+--- What happened in a release: phases, weights, sums, failed, traffic, primary.
+function methods:report()
+  if self.testers then self.testers.finish() end
+  local run = { traffic = self.users.finish(), statuses = self.statuses.lines() }
   local lines = self.weights and self.weights.lines() or {}
   run.phases = distinct(run.statuses, function(line) return line:match("^(%S+)") end)
   run.weights = distinct(lines, function(line) return (canary_weight(line)) end)
@@ -131,13 +159,21 @@ function methods:stop()
   end
 end
 
+--- Annotates the Canary with what a person asks for.
+function methods:ask(intent)
+  support.kubectl("-n", self.namespace, "annotate", "--overwrite", "canary/app", "serin.dev/intent=" .. intent)
+end
+
 --- Applies the target and its Canary.
---- @param name string  traefik, gateway, bluegreen or istio
+--- @param name string  traefik, gateway, nginx, contour, istio, meshgateway or bluegreen
 --- @param run string   makes the namespace's name unique
-function story.new(name, run)
-  local self = setmetatable({ name = name, namespace = ("live-%s-%s"):format(name, run) }, mt)
-  self.host = self.namespace .. ".test"
-  support.apply(manifests.fill(manifests.target .. manifests[name], { namespace = self.namespace, host = self.host }))
+--- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
+function story.new(name, run, analysis)
+  analysis = analysis or name == "bluegreen" and "iterations" or "steps"
+  local self = setmetatable({ name = name, namespace = ("live-%s-%s-%s"):format(name, analysis, run) }, mt)
+  self.host, self.url = self.namespace .. ".test", (proxies[kinds[name][2]] or os.getenv("INGRESS")) .. "/"
+  local own = object.merged(values, { namespace = self.namespace, host = self.host })
+  support.apply(manifests.fill(manifests.of(kinds[name][1], analysis), own))
   return self
 end
 

@@ -87,8 +87,11 @@ end
 
 -- Processes ------------------------------------------------------------------------------------------------
 
+-- One that has ended and that init has not yet buried is dead.
 local function alive(pid)
-  return os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == true
+  local file <close> = io.open(("/proc/%d/stat"):format(pid))
+  local state = file and (file:read("a") or ""):match("^%d+ %(.*%) (%a)")
+  return state ~= nil and state ~= "Z"
 end
 
 --- Starts a shell command in a process group of its own; its output goes to the file of that name.
