@@ -230,8 +230,9 @@ function advance.route(ctx)
     ctx.status.failedChecks = failed
     return release.rollback(ctx)
   end
-  local checks = evidence(ctx, { { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted } })
-  return status.step(ctx, { failedChecks = failed, checks = checks, waiting = acceptance.field(ctx) }) or ends(ctx)
+  local check = { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted }
+  return status.step(ctx, { failedChecks = failed, checks = judgement.evidence(ctx, { check }),
+    waiting = acceptance.field(ctx) }) or ends(ctx)
 end
 
 --- The check of this interval and what follows from it.

@@ -15,7 +15,7 @@ local judgement = {}
 local NO_VALUES = "no values found"
 
 --- Evidence as the status keeps it.
-local function evidence(ctx, checks)
+function judgement.evidence(ctx, checks)
   local out = json.array()
   for _, item in ipairs(checks) do
     out[#out + 1] = {
@@ -105,7 +105,7 @@ local function shadow_of(ctx, base, obeyed)
   local count = (old.policy == policy.name and math.tointeger(old.disagreements) or 0) + (other and 1 or 0)
   ctx.host.metrics.shadow(ctx.canary, policy.name, other)
   local fields = { policy = policy.name, action = action, reason = answer and answer.reason or message,
-    obeyed = obeyed, disagreements = count, checks = evidence(ctx, list) }
+    obeyed = obeyed, disagreements = count, checks = judgement.evidence(ctx, list) }
   return fields, answer and answer.state
 end
 
@@ -123,7 +123,7 @@ function judgement.make(ctx, results, failed)
   for _, item in ipairs(results) do all[#all + 1] = item end
   for _, item in ipairs(list) do all[#all + 1] = item end
   local shadow, kept = shadow_of(ctx, base, answer and answer.action or "hold")
-  local fields = { checks = evidence(ctx, all) }
+  local fields = { checks = judgement.evidence(ctx, all) }
   fields.shadow = shadow or ctx.status.shadow and json.null or nil
   if other then
     fields.policyState = policies.state_patch(ctx, kept)

@@ -5,7 +5,7 @@ local series = require("metrics.series")
 
 local function canary(provider)
   return { provider = provider, name = "web", namespace = "demo", target = { name = "app", kind = "Deployment" },
-    names = { apex = "app" }, analysis = { metrics = {} } }
+    names = { apex = "app" }, service = {}, analysis = { metrics = {} } }
 end
 
 local function plan(provider, histograms)
