@@ -230,8 +230,8 @@ function advance.route(ctx)
     ctx.status.failedChecks = failed
     return release.rollback(ctx)
   end
-  local check = { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted }
-  return status.step(ctx, { failedChecks = failed, checks = judgement.evidence(ctx, { check }),
+  local missing = { name = "route", verdict = "error", rule = "accepted", value = ctx.unaccepted }
+  return status.step(ctx, { failedChecks = failed, checks = judgement.evidence(ctx, { missing }),
     waiting = acceptance.field(ctx) }) or ends(ctx)
 end
 
