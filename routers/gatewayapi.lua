@@ -4,9 +4,9 @@
 local acceptance = require("routing.acceptance")
 local json = require("json")
 local kinds = require("routing.gateway_kinds")
-local list = require("util.list")
 local object = require("util.object")
 local owned = require("routing.owned")
+local parents = require("routing.gateway_parents")
 local rules = require("routing.gateway_rules")
 local shape = require("routing.shape")
 
@@ -22,7 +22,7 @@ local gatewayapi = {
   matches = true,
   affinity = true,
   resolution = 1,
-  route_kinds = true,
+  route_kinds = { "HTTPRoute", "GRPCRoute", "TCPRoute" },
 }
 
 local function api(canary)
@@ -40,18 +40,13 @@ function gatewayapi.reads(canary)
   } }
 end
 
---- A reference with the defaults of the API server.
-local function parent(ref)
-  return object.merged({ group = GROUP, kind = "Gateway" }, ref)
-end
-
 --- The whole spec, or nil and a message.
 local function spec(canary, live, routes)
   local made, err = rules.of(canary, live, routes)
   if not made then return nil, err end
   local hosts, hostnames = canary.service.hosts, nil
   if kinds.of(canary).hostnames then hostnames = #hosts > 0 and object.copy(hosts) or json.null end
-  return { parentRefs = list.map(canary.service.gateway_refs, parent), hostnames = hostnames, rules = made }
+  return { parentRefs = parents.of(canary), hostnames = hostnames, rules = made }
 end
 
 local function live_rules(live)
@@ -91,7 +86,7 @@ end
 --- Makes the route exist; weights and mirror already live are kept.
 function gatewayapi.prepare(canary, seen)
   if #canary.service.gateway_refs == 0 then return nil, NO_PARENTS end
-  local impossible = kinds.impossible(canary)
+  local impossible = kinds.impossible(canary) or parents.wrong(canary)
   if impossible then return nil, impossible end
   local metadata = owned.metadata(canary)
   if seen.route then return update(canary, seen.route, metadata) end

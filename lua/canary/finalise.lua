@@ -57,7 +57,7 @@ end
 --- Keeps the finalizer in step with what has to be done before the Canary goes.
 function finalise.protect(ctx)
   local wanted = ctx.canary.revert_on_deletion or leaves_behind(ctx,
-    custom_router.of(ctx) or registry.router(ctx.canary.provider))
+    custom_router.of(ctx) or registry.router(ctx.canary))
   if wanted ~= protected(ctx) then return set_finalizer(ctx, wanted) end
 end
 

@@ -106,7 +106,7 @@ function observe.router(ctx)
   local message
   ctx.router, message = custom_router.of(ctx)
   if not ctx.router and not message then
-    ctx.router, message = registry.router(ctx.canary.provider, custom_router.names(ctx))
+    ctx.router, message = registry.router(ctx.canary, custom_router.names(ctx))
   end
   if not ctx.router then return problem("UnknownProvider", "spec.provider: %s", message) end
   return capable.check(ctx)

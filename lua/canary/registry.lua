@@ -56,11 +56,13 @@ local function known_providers()
   return out
 end
 
---- The router for a value of spec.provider, or nil and a sentence with the nearest known name.
+--- The router of a canary's provider, or nil and a sentence with the nearest known name. A provider with several kinds
+--- of routes says itself which router makes the one that this canary asks for.
 --- @param also table?  further names that would do
-function registry.router(provider, also)
+function registry.router(canary, also)
+  local provider = canary.provider
   local router = files.find("routers", provider)
-  if router then return router end
+  if router then return router.of and router.of(canary) or router end
   local known = known_providers()
   for _, name in ipairs(also or {}) do known[name] = true end
   local close = nearest.of(provider, known)

@@ -96,7 +96,7 @@ local function at(object, path)
   return value, above
 end
 
-local ROUTE_KINDS = { "HTTPRoute", "GRPCRoute", "TCPRoute" }
+local ROUTE_KINDS = { "HTTPRoute", "GRPCRoute", "TCPRoute", "TrafficSplit" }
 
 local function check_route_kind(service)
   local kind = service and service.routeKind
