@@ -28,7 +28,8 @@ end
 function parents.wrong(canary)
   for index, ref in ipairs(parents.of(canary)) do
     if ref.kind == "Service" and ref.group == GROUP then
-      return ("spec.service.gatewayRefs[%d].group: expected core beside kind Service, found %s"):format(index - 1, GROUP)
+      return ("spec.service.gatewayRefs[%d].group: expected core beside kind Service, found %s"):format(index - 1,
+        GROUP)
     end
   end
 end

@@ -3,6 +3,7 @@
 local gatewayapi = require("routers.gatewayapi")
 local json = require("json")
 local linkerd = require("routers.linkerd")
+local observer = require("metrics.observer")
 local registry = require("canary.registry")
 local routing = require("spec.support.routing")
 local smi = require("routers.smi")
@@ -72,6 +73,16 @@ describe("routers.linkerd", function()
     condition.status, condition.observedGeneration = "True", 2
     assert.is_false((linkerd.accepted(canary, world)))
   end)
+
+  it("is judged by Linkerd's queries; by those of the pods with gatewayapi, but where the mesh is said to be Linkerd",
+    function()
+      local queries = require("metrics.queries.linkerd")
+      assert.equal(queries, (observer.of(view({ routeKind = "HTTPRoute" }), {})))
+      assert.equal(queries, (observer.of(view({ routeKind = "GRPCRoute" }), {})))
+      local other = view({ gatewayRefs = { CORE } }, nil, "gatewayapi:v1")
+      assert.equal(require("metrics.queries.http"), (observer.of(other, { mesh_provider = "istio" })))
+      assert.equal(queries, (observer.of(other, { mesh_provider = "linkerd" })))
+    end)
 
   it("refuses what Linkerd's proxies do not do", function()
     local field = "%s: expected none for a route of Linkerd, which has no place for it"
