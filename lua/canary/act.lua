@@ -15,6 +15,14 @@ local function refused(sentence)
   return { problem = "refused by the guard: " .. sentence, reason = "Guard" }
 end
 
+--- A router may change what the lifecycle holds too.
+local function renew(ctx, old, stored)
+  for _, name in ipairs({ "target", "primary" }) do
+    local held = ctx[name]
+    if held and held.kind == old.kind and held.metadata.name == old.metadata.name then ctx[name] = stored end
+  end
+end
+
 --- Applies a router's patches. Returns nil, or a stop; `ctx.seen` holds what the server stored.
 function act.apply(ctx, patches)
   for _, patch in ipairs(patches) do
@@ -27,6 +35,7 @@ function act.apply(ctx, patches)
       stored, stop = cluster.patch(ctx, ctx.seen[patch.key], patch.merge)
     end
     if not stored then return stop end
+    if patch.merge and ctx.router and ctx.router.counts_pods then renew(ctx, ctx.seen[patch.key], stored) end
     ctx.seen[patch.key] = not patch.delete and stored or nil
   end
 end
@@ -133,12 +142,13 @@ function act.scale_down(ctx)
   ctx.target = stored
 end
 
---- As many pods for the target as its scaler or the primary has, if it has none. Returns nil, or a stop.
-function act.scale_up(ctx)
+--- As many pods for the target as its scaler or the primary has, if it has none, or fewer than `least`. Returns nil, or
+--- a stop.
+function act.scale_up(ctx, least)
   if not ctx.kind.scale then return nil end
   local stop = tell_scaler(ctx, "resume")
   if stop then return stop end
-  if ctx.kind.replicas(ctx.target) > 0 then return nil end
+  if ctx.kind.replicas(ctx.target) >= (least or 1) then return nil end
   local replicas = 1
   if ctx.scaler then
     replicas = math.max(1, ctx.scaler_kind.minimum(ctx.scaler))
@@ -182,7 +192,8 @@ function act.promote(ctx)
     ctx.target_label, ctx.canary.target.name, ctx.namespace))
   local stop = tracked.copy(ctx, ctx.configs)
   if stop then return stop end
-  local patch = ctx.kind.promotion(ctx.target, ctx.primary, act.copy_rule(ctx), ctx.scaler ~= nil)
+  local patch = ctx.kind.promotion(ctx.target, ctx.primary, act.copy_rule(ctx),
+    ctx.scaler ~= nil or ctx.router.counts_pods)
   local stored
   stored, stop = cluster.patch(ctx, ctx.primary, patch)
   if not stored then return stop end

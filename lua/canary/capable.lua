@@ -36,12 +36,17 @@ local function kind_of_route(canary, router)
     table.concat(router.route_kinds, " or "), canary.provider, kind)
 end
 
+local function unfit(canary, router)
+  local why = router.unfit and router.unfit(canary)
+  return why and { problem = why, reason = "Unsupported" } or nil
+end
+
 --- nil, or a stop that names the field which the router cannot serve. COMPAT: a provider without routes of its own
 --- gets what it can do instead.
 function capable.check(ctx)
   local canary, router = ctx.canary, ctx.router
   if not router.weighted and not router.matches then registry.nominal(ctx) end
-  for _, check in ipairs({ matches, mirrors, kind_of_route }) do
+  for _, check in ipairs({ matches, mirrors, kind_of_route, unfit }) do
     local stop = check(canary, router)
     if stop then return stop end
   end

@@ -4,7 +4,7 @@ local observer = {}
 
 -- spec.provider -> file in queries/
 local EXACT = {
-  linkerd = "linkerd", istio = "istio", contour = "contour", nginx = "nginx", kubernetes = "http", skipper = "skipper",
+  linkerd = "linkerd", istio = "istio", contour = "contour", nginx = "nginx", kubernetes = "http", replicas = "http", skipper = "skipper",
   traefik = "traefik", osm = "osm", kuma = "kuma", apisix = "apisix", knative = "knative",
 }
 local PREFIXES = { { "appmesh", "appmesh" }, { "gloo", "gloo" }, { "gatewayapi", "http" } }

@@ -54,6 +54,7 @@ local function unfit(canary, segments)
   local router = registry.router(canary)
   if not router then return "its provider is not known" end
   if not router.weighted and canary.strategy == "canary" then return "its provider moves no shares of traffic" end
+  if router.counts_pods then return "its provider counts pods" end
   if (router.resolution or 1) ~= 1 then return "its provider rounds weights" end
   for _, state in ipairs(segments) do
     if not state.hooks and #canary.analysis.webhooks > 0 then return "webhooks are not answered for a while" end

@@ -61,11 +61,14 @@ local function walk(router, fixture, make)
 
   local function once(canary, seen)
     local world, before = seen, object.copy(seen)
-    local function change(patches) return routing.apply(world, assert(patches), fixture.admit) end
+    local function change(patches)
+      local changed = routing.apply(world, assert(patches), fixture.admit)
+      return router.counts_pods and routing.settled(router, canary, changed, fixture.admit) or changed
+    end
     local function shift()
       local asked = wish(router, canary, random)
       world = change(router.shift(canary, world, asked))
-      if router.weighted then expect("routes", asked, router.routes(canary, world)) end
+      if router.weighted then expect("routes", asked, routing.asked(router.routes(canary, world))) end
       return asked
     end
 
@@ -88,7 +91,7 @@ local function walk(router, fixture, make)
     world = object.copy(world)
     for _, body in pairs(world) do body.metadata.labels = { drift = "x" } end
     world = change(router.prepare(canary, world))
-    if router.weighted then expect("repair", asked, router.routes(canary, world)) end
+    if router.weighted then expect("repair", asked, routing.asked(router.routes(canary, world))) end
   end
 
   for at = 1, RUNS do
