@@ -83,10 +83,15 @@ local function update(canary, live, metadata)
   return owned.repair("route", canary, live, want, metadata)
 end
 
+--- What this canary asks for that no gateway would do, or nil.
+function gatewayapi.unfit(canary)
+  return parents.wrong(canary)
+end
+
 --- Makes the route exist; weights and mirror already live are kept.
 function gatewayapi.prepare(canary, seen)
   if #canary.service.gateway_refs == 0 then return nil, NO_PARENTS end
-  local impossible = kinds.impossible(canary) or parents.wrong(canary)
+  local impossible = kinds.impossible(canary)
   if impossible then return nil, impossible end
   local metadata = owned.metadata(canary)
   if seen.route then return update(canary, seen.route, metadata) end

@@ -47,20 +47,19 @@ local function with_parent(canary)
   return with(canary, "service", with(canary.service, "gateway_refs", { apex }))
 end
 
-local function impossible(canary)
+--- What this canary asks for that Linkerd cannot give, or nil.
+function linkerd.unfit(canary)
   if #canary.service.gateway_refs > 0 and not parents.service(canary) then
     return ("spec.service.gatewayRefs: expected one of kind Service with provider linkerd, found %s alone"):format(
       parents.of(canary)[1].kind)
   end
-  return kinds.misplaced(canary, FIELDS, "a route of Linkerd")
+  return parents.wrong(canary) or kinds.misplaced(canary, FIELDS, "a route of Linkerd")
 end
 
 linkerd.reads = gatewayapi.reads
 
 --- Makes the route exist; weights already live are kept.
 function linkerd.prepare(canary, seen)
-  local why = impossible(canary)
-  if why then return nil, why end
   return gatewayapi.prepare(with_parent(canary), seen)
 end
 

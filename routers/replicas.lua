@@ -6,9 +6,12 @@
 -- canary's, from one to as many as the primary has. What was asked for is noted on the Service. It takes up to three
 -- looks until it is so: the Service selects both arms only when the canary has no more pods than its share allows.
 
+local counts = require("routing.pod_counts")
 local json = require("json")
 local object = require("util.object")
 local shape = require("routing.shape")
+
+local of_status, wanted = counts.of_status, counts.wanted
 
 local ASKED = "serin.dev/canary-weight"
 
@@ -54,16 +57,18 @@ function replicas.reads(canary)
   }
 end
 
---- The selectors that the Service can have, by whose pods it selects.
-local function selectors(canary)
+--- The selectors that the Service can have, by whose pods it selects. The label is not known while the target is gone;
+--- the primary tells its own then.
+local function selectors(canary, primary)
   local label, value = canary.target.label, canary.target.label_value
-  return { primary = { [label] = value .. "-primary" }, both = canary.service.selector, canary = { [label] = value } }
+  local own = label and { [label] = value .. "-primary" } or object.at(primary, "spec", "selector", "matchLabels")
+  return { primary = own, both = canary.service.selector, canary = label and { [label] = value } }
 end
 
 --- Whose pods the live Service selects; nil when they are none of ours.
-local function selected(canary, service)
+local function selected(canary, service, primary)
   local live = service.spec.selector or {}
-  for arm, selector in pairs(selectors(canary)) do
+  for arm, selector in pairs(selectors(canary, primary)) do
     if object.equal(live, selector) then return arm end
   end
 end
@@ -76,41 +81,18 @@ local function asked(service)
   return weight and weight >= 0 and weight <= 100 and weight or 0
 end
 
-local function wanted(workload) return workload.spec.replicas or 1 end
-local function of_status(workload, field) return (workload.status or {})[field] or 0 end
-
---- How many pods of the canary give it at most `weight`, beside all of the primary's; one at least.
-local function pods(weight, primary)
-  local all = math.max(1, wanted(primary))
-  if weight == 100 then return all end
-  return math.max(1, math.min(all, weight * all // (100 - weight)))
-end
-
---- True when the canary has some ready pods and none too many, by a status that is not older than what is asked for.
-local function is_within(workload, count)
-  return of_status(workload, "observedGeneration") >= (workload.metadata.generation or 0)
-    and math.max(wanted(workload), of_status(workload, "replicas")) <= count
-    and of_status(workload, "availableReplicas") > 0
+--- The same of both arms, where both are to be selected: a primary whose pods are not would lose all of its requests.
+local function unshared(canary, seen, weight)
+  if weight == 0 or weight == 100 then return nil end
+  return counts.unlabelled(canary, seen.canary) or counts.unlabelled(canary, seen.primary)
 end
 
 --- Whose pods the Service has to select now, on its way to `weight`.
 local function next_arm(canary, seen, weight)
-  if weight == 0 then return "primary" end
-  local now, count = selected(canary, seen.apex) or "primary", pods(weight, seen.primary)
+  if weight == 0 or unshared(canary, seen, weight) then return "primary" end
+  local now, count = selected(canary, seen.apex, seen.primary) or "primary", counts.of_share(weight, seen.primary)
   if weight == 100 then return of_status(seen.canary, "availableReplicas") >= count and "canary" or now end
-  return (now ~= "primary" or is_within(seen.canary, count)) and "both" or "primary"
-end
-
---- Why the arms do not share the labels by which both are selected, or nil.
-local function unshared(canary, workload)
-  local labels = object.at(workload, "spec", "template", "metadata", "labels") or {}
-  for key, value in pairs(canary.service.selector) do
-    if key == canary.target.label or labels[key] ~= value then
-      return shape.odd(workload, "spec.template.metadata.labels",
-        ("is without %s=%s beside %s, which spec.service.selector expects in both arms"):format(key, value,
-          canary.target.label))
-    end
-  end
+  return (now ~= "primary" or counts.is_within(seen.canary, count)) and "both" or "primary"
 end
 
 local function missing(canary, seen)
@@ -123,27 +105,31 @@ end
 --- The patches on the way to `weight`. A canary without pods is started by nobody here.
 local function patches(canary, seen, weight)
   local live = seen.apex
-  local goal = object.goal(live.spec.selector or {}, selectors(canary)[next_arm(canary, seen, weight)])
+  local goal = object.goal(live.spec.selector or {},
+    selectors(canary, seen.primary)[next_arm(canary, seen, weight)])
   local note = weight > 0 and tostring(weight) or noted(live) and json.null
   local out = object.patches("apex", live, {
     metadata = note and { annotations = { [ASKED] = note } }, spec = { selector = goal } })
   if weight == 0 or wanted(seen.canary) == 0 then return out end
-  local more = object.patches("canary", seen.canary, { spec = { replicas = pods(weight, seen.primary) } })
+  local more = object.patches("canary", seen.canary, { spec = { replicas = counts.of_share(weight, seen.primary) } })
   out[#out + 1] = more[1]
   return out
 end
 
 --- Goes on with the share that was asked for, and follows the primary's number of pods.
 function replicas.prepare(canary, seen)
-  local why = missing(canary, seen) or unshared(canary, seen.canary)
+  local why = missing(canary, seen)
   if why then return nil, why end
-  return patches(canary, seen, asked(seen.apex))
+  local weight = asked(seen.apex)
+  why = weight == 0 and counts.unlabelled(canary, seen.canary)
+  if why then return nil, why end
+  return patches(canary, seen, weight)
 end
 
 --- What was asked for, and what the ready pods make of it.
 function replicas.routes(canary, seen)
   if not seen.apex then return nil, missing(canary, seen) end
-  local weight, arm = asked(seen.apex), selected(canary, seen.apex)
+  local weight, arm = asked(seen.apex), selected(canary, seen.apex, seen.primary)
   local mine = seen.canary and of_status(seen.canary, "availableReplicas") or 0
   local theirs = seen.primary and of_status(seen.primary, "availableReplicas") or 0
   local reached = arm == "canary" and 100 or 0
@@ -154,9 +140,11 @@ end
 --- Whether the Service selects whom it should, and the canary has the pods of its share.
 function replicas.accepted(canary, seen)
   if missing(canary, seen) then return true end
-  local weight, arm = asked(seen.apex), selected(canary, seen.apex)
+  local weight, arm = asked(seen.apex), selected(canary, seen.apex, seen.primary)
+  local why = unshared(canary, seen, weight)
+  if why then return false, why end
   local due = weight == 0 and "primary" or weight == 100 and "canary" or "both"
-  local count = weight > 0 and pods(weight, seen.primary) or 0
+  local count = weight > 0 and counts.of_share(weight, seen.primary) or 0
   local have = of_status(seen.canary, "replicas")
   if arm == due and (weight == 0 or have == count) then return true end
   return false, ("%s selects the pods of %s, not yet of %s; the canary has %d pods, of %d for %d%%"):format(
@@ -165,18 +153,18 @@ end
 
 function replicas.shift(canary, seen, routes)
   if routes.canary == 0 and seen.apex then return patches(canary, seen, 0) end
-  local why = missing(canary, seen)
+  local why = missing(canary, seen) or unshared(canary, seen, routes.canary)
   if why then return nil, why end
   return patches(canary, seen, routes.canary)
 end
 
 --- What of the apex Service is this router's stays as it is, where the lifecycle repairs it.
 function replicas.apex(canary, live, want)
-  local weight, arm = asked(live), selected(canary, live)
-  if weight == 0 or not arm then return want end
+  local weight = asked(live)
+  if weight == 0 then return want end
   local out = object.copy(want)
   out.metadata.annotations[ASKED] = tostring(weight)
-  out.spec.selector = object.copy(selectors(canary)[arm])
+  out.spec.selector = object.copy(selectors(canary)[selected(canary, live) or "primary"])
   return out
 end
 

@@ -21,7 +21,7 @@ describe("routers.linkerd", function()
   end
 
   local function refused(message, service, analysis)
-    assert.same({ nil, message }, { linkerd.prepare(view(service, analysis), {}) })
+    assert.equal(message, linkerd.unfit(view(service, analysis)))
   end
 
   it("leaves a Canary that asks for nothing else its TrafficSplit, as Flagger does", function()
@@ -104,6 +104,6 @@ describe("routers.linkerd", function()
       "gateway.networking.k8s.io"
     local refs = { { name = "gw" }, { kind = "Service", name = "app" } }
     refused(message, { gatewayRefs = refs })
-    assert.same({ nil, message }, { gatewayapi.prepare(view({ gatewayRefs = refs }, nil, "gatewayapi:v1"), {}) })
+    assert.equal(message, gatewayapi.unfit(view({ gatewayRefs = refs }, nil, "gatewayapi:v1")))
   end)
 end)
