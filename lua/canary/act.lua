@@ -15,14 +15,6 @@ local function refused(sentence)
   return { problem = "refused by the guard: " .. sentence, reason = "Guard" }
 end
 
---- A router may change what the lifecycle holds too.
-local function renew(ctx, old, stored)
-  for _, name in ipairs({ "target", "primary" }) do
-    local held = ctx[name]
-    if held and held.kind == old.kind and held.metadata.name == old.metadata.name then ctx[name] = stored end
-  end
-end
-
 --- Applies a router's patches. Returns nil, or a stop; `ctx.seen` holds what the server stored.
 function act.apply(ctx, patches)
   for _, patch in ipairs(patches) do
@@ -35,7 +27,6 @@ function act.apply(ctx, patches)
       stored, stop = cluster.patch(ctx, ctx.seen[patch.key], patch.merge)
     end
     if not stored then return stop end
-    if patch.merge and ctx.router and ctx.router.counts_pods then renew(ctx, ctx.seen[patch.key], stored) end
     ctx.seen[patch.key] = not patch.delete and stored or nil
   end
 end

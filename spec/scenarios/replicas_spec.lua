@@ -10,7 +10,15 @@ local ANALYSIS = "interval: 10s, threshold: 2, stepWeight: 10, maxWeight: 30, " 
   "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
 local SERVICE = "port: 80, targetPort: http, selector: {part: shop}"
 
-local POD = { replicas = 10, labels = "part: shop" }
+local USERS_SERVICE = [[
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: demo}
+spec: {selector: {app: app, tier: web}, ports: [{port: 80, targetPort: http}]}
+]]
+
+local POD = { replicas = 10, labels = "part: shop, tier: web" }
 
 describe("a release by replicas", function()
   local run
@@ -36,7 +44,7 @@ describe("a release by replicas", function()
   local function started(change)
     change = change or {}
     run = begin.applied({ provider = "replicas", analysis = change.analysis or ANALYSIS, service = SERVICE,
-      spec = change.spec, deployment = POD })
+      spec = change.spec, deployment = POD, objects = change.objects })
     run:wait_for_phase("demo", "app", "Initialized")
     run:pass(1)
   end
@@ -182,6 +190,18 @@ describe("a release by replicas", function()
     assert.equal(10, begin.replicas(run, "app-primary"))
   end)
 
+  it("is judged by what the pods export, both arms beside each other where a policy asks for it", function()
+    local both = ANALYSIS:gsub("}%]$", "}, {name: request-duration, thresholdRange: {max: 500}, interval: 30s}]") ..
+      ", policy: {name: sequential}"
+    release(nil, { analysis = both })
+    run:wait_for_phase("demo", "app", "Succeeded", 1200)
+    for _, query in ipairs(run:queries()) do
+      assert.truthy(query:find("http_request_duration_seconds_", 1, true) or query == "vector(1)", query)
+    end
+    run.world:set_image("demo", "app", "podinfo:3-err4")
+    run:wait_for_phase("demo", "app", "Failed", 1200)
+  end)
+
   it("shows what is reached in its gauge", function()
     started()
     local registry = exported.new()
@@ -217,18 +237,21 @@ describe("a release by replicas", function()
     assert.equal(0, run.world.traffic.lost)
   end)
 
-  it("gives the target all of its pods before the Service, when its Canary is deleted meanwhile", function()
-    release(nil, { spec = "  revertOnDeletion: true" })
+  it("gives the target all of its pods before its user's Service, when its Canary is deleted meanwhile", function()
+    release(nil, { spec = "  revertOnDeletion: true", objects = USERS_SERVICE })
+    local before = { app = "app", tier = "web" }
     run:wait(function() return status().canaryWeight == 20 and share() > 15 end)
-    local fewest = math.huge
+    local pods
     run.world.api.store:subscribe(function(event)
-      local selector = event.entry.kind == "Service" and event.object.metadata.name == "app" and
-        event.object.spec.selector or {}
-      if selector.app == "app" then fewest = math.min(fewest, (behind())) end
+      if event.entry.kind ~= "Service" or event.object.metadata.name ~= "app" then return end
+      if event.object.spec.selector.app == "app" then pods = pods or (behind()) end
     end)
     run.world:delete("Canary", "demo", "app")
     run:wait(function() return run.world:get("Canary", "demo", "app") == nil end)
-    assert.equal(10, begin.replicas(run, "app"))
+    local service = run.world:get("Service", "demo", "app")
+    assert.same(before, service.spec.selector)
+    assert.is_nil((service.metadata.annotations or {})["serin.dev/canary-weight"])
+    assert.same({ 10, 10 }, { pods, begin.replicas(run, "app") })
     assert.equal(0, run.world.traffic.lost)
   end)
 
