@@ -22,6 +22,7 @@ local gatewayapi = {
   matches = true,
   affinity = true,
   resolution = 1,
+  fine = true,
   route_kinds = { "HTTPRoute", "GRPCRoute", "TCPRoute" },
 }
 
@@ -66,7 +67,7 @@ local function read(canary, live)
     if not weights[arm] then return nil, err end
   end
   local routes, code
-  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary)
+  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary, true)
   if not routes then return nil, err, code end
   routes.mirrored = rules.is_mirrored(canary, rule)
   return routes

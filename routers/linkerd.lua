@@ -14,6 +14,7 @@ local linkerd = {
   matches = true,
   affinity = false,
   resolution = 1,
+  fine = true,
   route_kinds = { "TrafficSplit", "HTTPRoute", "GRPCRoute" },
 }
 

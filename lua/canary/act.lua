@@ -47,6 +47,7 @@ end
 function act.facts(ctx)
   return {
     routes = ctx.routes,
+    fine = ctx.router.fine == true,
     nominal = not ctx.router.weighted and not ctx.router.matches,
     primary = ctx.primary and ctx.kind.available(ctx.primary) or 0,
     canary = ctx.target and ctx.kind.available(ctx.target) or 0,
