@@ -4,13 +4,16 @@
 -- After the last one the canary is promoted. Failing checks hold, and roll back at analysis.threshold, as in Flagger.
 -- Pure: the same context always gives the same decision.
 
+local percent = require("util.percent")
+
 local steps = {
   name = "steps", api = 1, strategies = { "canary" }, samples = false, own_weights = true,
   params = {
     steps = { type = "list", min = 1, max = 50,
       default = { { weight = 5, dwell = "5m" }, { weight = 25, dwell = "10m" }, { weight = 50, dwell = "10m" } },
       of = { type = "object", fields = {
-        weight = { type = "integer", required = true, min = 0, max = 100, unit = "%", doc = "share of the canary" },
+        weight = { type = "number", required = true, min = 0, max = 100, unit = "%",
+          doc = "share of the canary, of two decimals at most" },
         dwell = { type = "duration", default = "0s", max = "720h", doc = "least time at this weight" },
         approve = { type = "string", doc = "gate to be approved before the step is left" },
         replicas = { type = "integer", doc = "not supported, and refused in words" },
@@ -26,7 +29,19 @@ function steps.check(params, path)
       return ("%s.steps[%d].replicas: expected none, as the promotion copies the canary's replicas to its primary, "
         .. "found %d"):format(path, index - 1, step.replicas)
     end
+    if not percent.exact(step.weight, true) then
+      return ("%s.steps[%d].weight: expected at most two decimals, found %.14g"):format(path, index - 1, step.weight)
+    end
   end
+end
+
+--- The weights that the route has to carry, each with its path.
+function steps.weights(params, path)
+  local out = {}
+  for index, step in ipairs(params.steps) do
+    out[index] = { weight = step.weight, path = ("%s.steps[%d].weight"):format(path, index - 1) }
+  end
+  return out
 end
 
 --- The names of all gates.

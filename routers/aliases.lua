@@ -1,5 +1,4 @@
 --- Providers whose name is neither that of their router's file nor begins with it and a colon.
 return {
-  linkerd = "smi",
   osm = "smi",
 }

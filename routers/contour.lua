@@ -17,6 +17,7 @@ local contour = {
   matches = true,
   affinity = false,
   resolution = 1,
+  fine = true,
 }
 
 function contour.reads(canary)
@@ -49,7 +50,7 @@ local function read(canary, live)
     weights[arm], err = shape.weight(live, path, service and service.weight, 0)
     if not weights[arm] then return nil, err end
   end
-  return shape.shares(canary, live, weights.primary, weights.canary)
+  return shape.shares(canary, live, weights.primary, weights.canary, true)
 end
 
 local function update(canary, live, metadata)

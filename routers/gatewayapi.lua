@@ -4,9 +4,9 @@
 local acceptance = require("routing.acceptance")
 local json = require("json")
 local kinds = require("routing.gateway_kinds")
-local list = require("util.list")
 local object = require("util.object")
 local owned = require("routing.owned")
+local parents = require("routing.gateway_parents")
 local rules = require("routing.gateway_rules")
 local shape = require("routing.shape")
 
@@ -22,7 +22,8 @@ local gatewayapi = {
   matches = true,
   affinity = true,
   resolution = 1,
-  route_kinds = true,
+  fine = true,
+  route_kinds = { "HTTPRoute", "GRPCRoute", "TCPRoute" },
 }
 
 local function api(canary)
@@ -40,18 +41,13 @@ function gatewayapi.reads(canary)
   } }
 end
 
---- A reference with the defaults of the API server.
-local function parent(ref)
-  return object.merged({ group = GROUP, kind = "Gateway" }, ref)
-end
-
 --- The whole spec, or nil and a message.
 local function spec(canary, live, routes)
   local made, err = rules.of(canary, live, routes)
   if not made then return nil, err end
   local hosts, hostnames = canary.service.hosts, nil
   if kinds.of(canary).hostnames then hostnames = #hosts > 0 and object.copy(hosts) or json.null end
-  return { parentRefs = list.map(canary.service.gateway_refs, parent), hostnames = hostnames, rules = made }
+  return { parentRefs = parents.of(canary), hostnames = hostnames, rules = made }
 end
 
 local function live_rules(live)
@@ -71,7 +67,7 @@ local function read(canary, live)
     if not weights[arm] then return nil, err end
   end
   local routes, code
-  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary)
+  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary, true)
   if not routes then return nil, err, code end
   routes.mirrored = rules.is_mirrored(canary, rule)
   return routes
@@ -86,6 +82,11 @@ local function update(canary, live, metadata)
   want, err = spec(canary, all, routes or START)
   if not want then return nil, err end
   return owned.repair("route", canary, live, want, metadata)
+end
+
+--- What this canary asks for that no gateway would do, or nil.
+function gatewayapi.unfit(canary)
+  return parents.wrong(canary)
 end
 
 --- Makes the route exist; weights and mirror already live are kept.

@@ -1,4 +1,5 @@
---- SMI: a TrafficSplit named after the apex, in the version that the mesh serves (linkerd, osm, smi:<version>).
+--- SMI: a TrafficSplit named after the apex, in the version that the mesh serves (osm, smi:<version>, and linkerd where
+--- its Canary asks for no other kind of route).
 
 local json = require("json")
 local list = require("util.list")
@@ -15,13 +16,14 @@ local VERSIONS = { linkerd = "v1alpha1", osm = "v1alpha2" }
 local GATEWAYS = "VirtualService.v1alpha3.networking.istio.io/spec.gateways"
 
 local smi = {
-  name = "linkerd",
-  aliases = { "osm", "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3" },
+  name = "osm",
+  aliases = { "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3" },
   weighted = true,
   mirrors = false,
   matches = false,
   affinity = false,
   resolution = 1,
+  route_kinds = { "TrafficSplit" },
 }
 
 local function version(canary)

@@ -18,6 +18,7 @@ local traefik = {
   matches = false,
   affinity = false,
   resolution = 1,
+  fine = true,
 }
 
 function traefik.reads(canary)
@@ -50,7 +51,7 @@ local function read(canary, live)
   if not primary then return nil, err end
   weight, err = weight_of(live, services, canary.names.canary)
   if not weight then return nil, err end
-  return shape.shares(canary, live, primary, weight)
+  return shape.shares(canary, live, primary, weight, true)
 end
 
 --- The two entries. The canary's, which comes and goes, takes after the primary's where it has nothing of its own.
@@ -61,8 +62,9 @@ local function weighted(canary, services, routes)
     local want = { name = name, namespace = canary.namespace, port = canary.service.port, weight = weight }
     return object.overlay(live, want, ENTRY)
   end
-  local out = json.array({ entry(first, canary.names.primary, routes.primary) })
-  if routes.canary > 0 then out[2] = entry(second, canary.names.canary, routes.canary) end
+  local parts = shape.parts(routes)
+  local out = json.array({ entry(first, canary.names.primary, parts.primary) })
+  if routes.canary > 0 then out[2] = entry(second, canary.names.canary, parts.canary) end
   return { weighted = { services = out } }
 end
 

@@ -47,6 +47,7 @@ end
 function act.facts(ctx)
   return {
     routes = ctx.routes,
+    fine = ctx.router.fine == true,
     nominal = not ctx.router.weighted and not ctx.router.matches,
     primary = ctx.primary and ctx.kind.available(ctx.primary) or 0,
     canary = ctx.target and ctx.kind.available(ctx.target) or 0,
@@ -133,12 +134,13 @@ function act.scale_down(ctx)
   ctx.target = stored
 end
 
---- As many pods for the target as its scaler or the primary has, if it has none. Returns nil, or a stop.
-function act.scale_up(ctx)
+--- As many pods for the target as its scaler or the primary has, if it has none, or fewer than `least`. Returns nil, or
+--- a stop.
+function act.scale_up(ctx, least)
   if not ctx.kind.scale then return nil end
   local stop = tell_scaler(ctx, "resume")
   if stop then return stop end
-  if ctx.kind.replicas(ctx.target) > 0 then return nil end
+  if ctx.kind.replicas(ctx.target) >= (least or 1) then return nil end
   local replicas = 1
   if ctx.scaler then
     replicas = math.max(1, ctx.scaler_kind.minimum(ctx.scaler))
@@ -182,7 +184,8 @@ function act.promote(ctx)
     ctx.target_label, ctx.canary.target.name, ctx.namespace))
   local stop = tracked.copy(ctx, ctx.configs)
   if stop then return stop end
-  local patch = ctx.kind.promotion(ctx.target, ctx.primary, act.copy_rule(ctx), ctx.scaler ~= nil)
+  local patch = ctx.kind.promotion(ctx.target, ctx.primary, act.copy_rule(ctx),
+    ctx.scaler ~= nil or ctx.router.counts_pods)
   local stored
   stored, stop = cluster.patch(ctx, ctx.primary, patch)
   if not stored then return stop end

@@ -150,7 +150,7 @@ local function held(ctx, base)
   if stop then why, after = stop.closed, math.min(after, stop.after) end
   if ctx.status.paused then why = "resume" end
   if not why then return nil end
-  notify.once(ctx, "Normal", ("Holding %s at weight %d: waiting for %s"):format(ctx.label, ctx.routes.canary, why))
+  notify.once(ctx, "Normal", ("Holding %s at weight %g: waiting for %s"):format(ctx.label, ctx.routes.canary, why))
   local since = (ctx.status.waiting or {})["for"] == why and ctx.status.waiting.since or rfc3339.format(ctx.now, 6)
   return status.step(ctx, with(base, { waiting = { ["for"] = why, since = since } })) or { after = after }
 end
@@ -167,7 +167,7 @@ end
 local function report_step(ctx, decision)
   local analysis = ctx.canary.analysis
   if decision.weight and decision.weight > 0 then
-    notify.normal(ctx, ("Advance %s canary weight %d"):format(ctx.label, decision.weight))
+    notify.normal(ctx, ("Advance %s canary weight %g"):format(ctx.label, decision.weight))
   elseif decision.iterations and decision.iterations <= analysis.iterations then
     notify.normal(ctx,
       ("Advance %s canary iteration %d/%d"):format(ctx.label, decision.iterations, analysis.iterations))

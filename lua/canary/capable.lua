@@ -1,5 +1,6 @@
 --- Whether the router of the provider can do what the spec asks of it.
 
+local list = require("util.list")
 local registry = require("canary.registry")
 
 local capable = {}
@@ -25,9 +26,19 @@ local function mirrors(canary, router)
 end
 
 local function kind_of_route(canary, router)
-  if canary.service.route_kind and not router.route_kinds then
-    return unsupported("spec.service.routeKind: expected a provider gatewayapi beside it, found %s", canary.provider)
+  local kind = canary.service.route_kind
+  if not kind or list.set(router.route_kinds or {})[kind] then return nil end
+  if not router.route_kinds then
+    return unsupported("spec.service.routeKind: expected a provider gatewayapi or linkerd beside it, found %s",
+      canary.provider)
   end
+  return unsupported("spec.service.routeKind: expected %s with provider %s, found %s",
+    table.concat(router.route_kinds, " or "), canary.provider, kind)
+end
+
+local function unfit(canary, router)
+  local why = router.unfit and router.unfit(canary)
+  return why and { problem = why, reason = "Unsupported" } or nil
 end
 
 --- nil, or a stop that names the field which the router cannot serve. COMPAT: a provider without routes of its own
@@ -35,7 +46,7 @@ end
 function capable.check(ctx)
   local canary, router = ctx.canary, ctx.router
   if not router.weighted and not router.matches then registry.nominal(ctx) end
-  for _, check in ipairs({ matches, mirrors, kind_of_route }) do
+  for _, check in ipairs({ matches, mirrors, kind_of_route, unfit }) do
     local stop = check(canary, router)
     if stop then return stop end
   end

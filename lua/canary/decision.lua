@@ -3,6 +3,7 @@
 local check = require("stats.check")
 local json = require("json")
 local nearest = require("util.nearest")
+local shares = require("util.percent")
 local text = require("util.text")
 
 local decision = {}
@@ -34,11 +35,10 @@ local function words(path, value, optional)
   end
 end
 
-local function percent(path, value)
-  if value == nil then return nil end
-  if not check.is_finite(value) or value < 0 or value > 100 or value % 1 ~= 0 then
-    return ("%s: expected a whole number from 0 to 100, found %s"):format(path, tostring(value))
-  end
+local function percent(path, value, fine)
+  if value == nil or shares.exact(value, fine) then return nil end
+  return ("%s: expected a %s from 0 to 100, found %s"):format(path,
+    fine and "number of at most two decimals" or "whole number", tostring(value))
 end
 
 local function match(value)
@@ -68,12 +68,13 @@ local function storable(state)
   if #encoded > MOST_STATE then return ("state: expected at most %d bytes, found %d"):format(MOST_STATE, #encoded) end
 end
 
-local function routes(value)
+local function routes(value, fine)
   if value == nil then return nil end
   if type(value) ~= "table" then return "routes: expected an object, found " .. type(value) end
-  local bad = percent("routes.primary", value.primary or "none") or percent("routes.canary", value.canary or "none")
+  local bad = percent("routes.primary", value.primary or "none", fine)
+    or percent("routes.canary", value.canary or "none", fine)
   if bad then return bad end
-  if value.primary + value.canary ~= 100 then
+  if shares.less(100, value.primary) ~= shares.less(value.canary, 0) then
     return ("routes: expected a sum of 100, found %s"):format(tostring(value.primary + value.canary))
   end
 end
@@ -96,16 +97,18 @@ local function unknown(answer)
 end
 
 --- The answer itself when it is well-formed; else nil and a message that names the field.
-function decision.check(answer)
+--- @param fine boolean?  the route carries hundredths of a percent
+function decision.check(answer, fine)
   if type(answer) ~= "table" then return nil, "decision: expected an object, found " .. type(answer) end
   local bad = unknown(answer) or one_of("action", answer.action, ACTIONS) or words("reason", answer.reason)
-    or percent("weight", answer.weight) or match(answer.match) or routes(answer.routes) or amounts(answer)
+    or percent("weight", answer.weight, fine) or match(answer.match) or routes(answer.routes, fine)
+    or amounts(answer)
     or words("approval", answer.approval, true) or evidence(answer.evidence) or storable(answer.state)
   if not bad and answer.action == "shift" and answer.weight == nil and not answer.routes then
     bad = "weight: expected a whole number from 0 to 100 for a shift, found none"
   end
   if bad then return nil, bad end
-  answer.weight = answer.weight and math.tointeger(answer.weight)
+  answer.weight = answer.weight and shares.exact(answer.weight, fine)
   return answer
 end
 

@@ -57,7 +57,7 @@ end
 --- Keeps the finalizer in step with what has to be done before the Canary goes.
 function finalise.protect(ctx)
   local wanted = ctx.canary.revert_on_deletion or leaves_behind(ctx,
-    custom_router.of(ctx) or registry.router(ctx.canary.provider))
+    custom_router.of(ctx) or registry.router(ctx.canary))
   if wanted ~= protected(ctx) then return set_finalizer(ctx, wanted) end
 end
 
@@ -97,15 +97,21 @@ local function restore_marks(ctx)
   return not stored and stop or nil
 end
 
+--- As many pods as the target needs for all of the traffic, where its router has counted them for a share; else one.
+local function least(ctx)
+  local counted = ctx.router and ctx.router.counts_pods and ctx.primary and ctx.kind.replicas(ctx.primary)
+  return math.max(1, counted or 1)
+end
+
 --- The target carries everything again before anything is pointed at it.
 local function restore_target(ctx)
   if not ctx.target then return nil end
-  local stop = act.scale_up(ctx)
+  local stop = act.scale_up(ctx, least(ctx))
   if stop then return stop end
   local deleted = rfc3339.parse(ctx.object.metadata.deletionTimestamp) or ctx.now
-  local waiting = ctx.kind.scale and ctx.kind.available(ctx.target) == 0
+  local waiting = ctx.kind.scale and ctx.kind.available(ctx.target) < least(ctx)
   if waiting and ctx.now < deleted + PATIENCE then return { after = 5 } end
-  return restore_apex(ctx) or restore_routes(ctx) or delete_routes(ctx) or restore_marks(ctx)
+  return restore_routes(ctx) or restore_apex(ctx) or delete_routes(ctx) or restore_marks(ctx)
 end
 
 local function read_scaler(ctx)

@@ -70,8 +70,9 @@ function gauges.new(exported)
   function out.weights(canary, routes)
     remember(canary)
     local name, namespace = canary.target.name, canary.namespace
-    exported:set("flagger_canary_weight", { workload = name .. "-primary", namespace = namespace }, routes.primary)
-    exported:set("flagger_canary_weight", { workload = name, namespace = namespace }, routes.canary)
+    local weight = routes.reached or routes.canary
+    exported:set("flagger_canary_weight", { workload = name .. "-primary", namespace = namespace }, 100 - weight)
+    exported:set("flagger_canary_weight", { workload = name, namespace = namespace }, weight)
   end
 
   function out.check(canary, metric, value)

@@ -2,21 +2,27 @@
 --
 -- Pure: each function answers nil, or a sentence that says which invariant the plan breaks.
 
+local percent = require("util.percent")
+
 local guard = {}
 
-local function percent(value)
-  return math.tointeger(value) ~= nil and value >= 0 and value <= 100
+--- True when both are shares that sum to 100.
+local function is_split(want, fine)
+  local primary, canary = percent.exact(want.primary, fine), percent.exact(want.canary, fine)
+  return primary ~= nil and canary ~= nil and percent.less(100, canary) == primary
 end
 
 --- May the routes become `want`?
 --- @param want table  { primary, canary, mirrored }
 --- @param now table   { routes = live routes or nil, primary = pods of the primary that are ready,
 ---   canary = of the canary, primary_ready, canary_ready = booleans, checks = "passed"|"failed"|"unknown" or nil,
----   phase = string, nominal = the router moves no traffic, urgent = the canary has no ready pod, or became a
----   revision that nobody analysed: half of the primary's `primary_wanted` pods are enough then to take its traffic }
+---   fine = the route carries hundredths of a percent, phase = string, nominal = the router moves no traffic,
+---   urgent = the canary has no ready pod, or became a revision that nobody analysed: half of the primary's
+---   `primary_wanted` pods are enough then to take its traffic }
 function guard.shift(want, now)
-  if not percent(want.primary) or not percent(want.canary) or want.primary + want.canary ~= 100 then
-    return ("weights must be integers that sum to 100, found %s and %s"):format(want.primary, want.canary)
+  if not is_split(want, now.fine) then
+    return ("weights must be %s that sum to 100, found %s and %s"):format(
+      now.fine and "numbers of at most two decimals" or "integers", want.primary, want.canary)
   end
   local live = now.routes or { primary = 100, canary = 0 }
   if now.nominal then return nil end
@@ -42,7 +48,7 @@ function guard.scale_down(now)
   if not now.apex_on_primary then return "the apex Service does not select the primary yet" end
   if now.unaccepted then return "the route may still lead to the canary: " .. now.unaccepted end
   if now.routes and now.routes.canary > 0 and not now.nominal then
-    return ("the canary still receives %d%% of the traffic"):format(now.routes.canary)
+    return ("the canary still receives %g%% of the traffic"):format(now.routes.canary)
   end
   if now.primary == 0 or not now.primary_ready then return "the primary is not ready" end
   return nil

@@ -44,7 +44,7 @@ function hooks.body(ctx, phase, metadata, full, checksum)
   }
   if metadata and next(metadata) then parts[#parts + 1] = '"metadata":' .. encode(metadata) end
   if full then
-    parts[#parts + 1] = ('"canaryWeight":%d'):format(ctx.status.canaryWeight or 0)
+    parts[#parts + 1] = ('"canaryWeight":%.14g'):format(ctx.status.canaryWeight or 0)
     parts[#parts + 1] = ('"iterations":%d'):format(ctx.status.iterations or 0)
     parts[#parts + 1] = ('"failedChecks":%d'):format(ctx.status.failedChecks or 0)
     parts[#parts + 1] = '"runId":' .. encode(ctx.status.runId or "")

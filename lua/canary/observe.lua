@@ -28,6 +28,7 @@ local function ensure_service(ctx, role)
   if stop then return nil, stop end
   if not have then return cluster.create(ctx, wanted) end
   if cluster.foreign_owner(ctx, have) then return nil, owned_by_another(ctx, have) end
+  if role == "apex" and ctx.router.apex then wanted = ctx.router.apex(ctx.canary, have, wanted) end
   return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
 end
 
@@ -106,7 +107,7 @@ function observe.router(ctx)
   local message
   ctx.router, message = custom_router.of(ctx)
   if not ctx.router and not message then
-    ctx.router, message = registry.router(ctx.canary.provider, custom_router.names(ctx))
+    ctx.router, message = registry.router(ctx.canary, custom_router.names(ctx))
   end
   if not ctx.router then return problem("UnknownProvider", "spec.provider: %s", message) end
   return capable.check(ctx)
@@ -137,6 +138,14 @@ function observe.route(ctx)
   return act.apply(ctx, patches)
 end
 
+--- Where the share that was asked for can be had by and by only, what has become of it.
+local function tell_reached(ctx, routes)
+  if not routes.reached or routes.reached == routes.canary then return nil end
+  if ctx.router.accepted and not ctx.router.accepted(ctx.canary, ctx.seen) then return nil end
+  notify.once(ctx, "Normal", ("Canary weight %d of %s is %d by its ready pods"):format(routes.canary, ctx.label,
+    routes.reached))
+end
+
 --- The live weights.
 function observe.routes(ctx)
   local routes, message = ctx.router.routes(ctx.canary, ctx.seen)
@@ -146,6 +155,7 @@ function observe.routes(ctx)
   end
   ctx.routes = routes
   ctx.host.metrics.weights(ctx.canary, routes)
+  tell_reached(ctx, routes)
 end
 
 return observe

@@ -9,6 +9,7 @@ local list = require("util.list")
 local merge = require("util.merge")
 local nearest = require("util.nearest")
 local params = require("util.params")
+local percent = require("util.percent")
 local series = require("metrics.series")
 local text = require("util.text")
 
@@ -72,6 +73,20 @@ local function unfit(canary, module, settings)
   return not ok and ("spec.provider: for the policy %s: %s"):format(module.name, message) or nil
 end
 
+--- Whether the route of this Canary can have hundredths of a percent; where there is none, nothing keeps it from it.
+local function carries_fractions(ctx) return ctx.router == nil or ctx.router.fine == true end
+
+--- nil, or which weight of the parameters the route cannot carry.
+local function uncarried(ctx, module, given)
+  if not module.weights or carries_fractions(ctx) then return nil end
+  for _, item in ipairs(module.weights(given, PARAMS)) do
+    if not math.tointeger(item.weight) then
+      return ("%s: expected a whole number with provider %s, whose route carries no fraction, found %g"):format(
+        item.path, ctx.canary.provider, item.weight)
+    end
+  end
+end
+
 --- A stop when the Canary asks for a policy that there is not, or that cannot work with its spec.
 function policies.check(ctx)
   local canary = ctx.canary
@@ -80,7 +95,8 @@ function policies.check(ctx)
   local given
   if module and not module.lost then
     given, wrong = params.read(module.params, canary.analysis.policy.params, PARAMS)
-    wrong = wrong or module.check and module.check(given, PARAMS) or unfit(canary, module, ctx.host.settings)
+    wrong = wrong or module.check and module.check(given, PARAMS)
+      or uncarried(ctx, module, given) or unfit(canary, module, ctx.host.settings)
   end
   if wrong then return { problem = wrong, reason = "InvalidPolicy" } end
 end
@@ -112,7 +128,7 @@ end
 
 local function with_routes(answer)
   if answer.action == "shift" and not answer.routes then
-    answer.routes = { primary = 100 - answer.weight, canary = answer.weight, mirrored = false }
+    answer.routes = { primary = percent.less(100, answer.weight), canary = answer.weight, mirrored = false }
   end
   return answer
 end
@@ -130,7 +146,7 @@ function policies.decide(ctx, input)
   if not given then return broken(policy, message) end
   local ok, answer = pcall(module.decide, context_of(ctx, input, given))
   if not ok then return broken(policy, "expected a decision, found an error: " .. tostring(answer)) end
-  answer, message = decision.check(answer)
+  answer, message = decision.check(answer, carries_fractions(ctx))
   message = message or guard.decision(answer, input.now, ctx.canary.strategy)
   if message then return broken(policy, message) end
   return with_routes(answer)

@@ -5,6 +5,7 @@ local act = require("canary.act")
 local alerts = require("canary.alerts")
 local notify = require("canary.notify")
 local outcome = require("canary.outcome")
+local percent = require("util.percent")
 local rfc3339 = require("util.rfc3339")
 local status = require("canary.status")
 local timing = require("canary.timing")
@@ -106,10 +107,11 @@ function promotion.promoting(ctx)
   wait = walks and (timing.due(ctx) or acceptance.wait(ctx)) or nil
   if wait then return wait end
   if walks and live > step then
-    stop = act.shift(ctx, { primary = 100 - live + step, canary = live - step, mirrored = false })
+    local left = percent.less(live, step)
+    stop = act.shift(ctx, { primary = percent.less(100, left), canary = left, mirrored = false })
     if stop then return stop end
-    notify.normal(ctx, ("Advance %s primary weight %d"):format(ctx.label, 100 - live + step))
-    stop = status.step(ctx, { canaryWeight = live - step })
+    notify.normal(ctx, ("Advance %s primary weight %g"):format(ctx.label, percent.less(100, left)))
+    stop = status.step(ctx, { canaryWeight = left })
     return stop or { after = ctx.canary.analysis.interval }
   end
   stop = act.to_primary(ctx)

@@ -45,8 +45,8 @@ end
 
 -- The values of Flagger's CRD; a hint is given from those that a file here serves.
 local PROVIDERS = { "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1", "gatewayapi:v1beta1", "gloo",
-  "istio", "knative", "kubernetes", "kuma", "linkerd", "nginx", "osm", "skipper", "smi:v1alpha1", "smi:v1alpha2",
-  "smi:v1alpha3", "traefik" }
+  "istio", "knative", "kubernetes", "kuma", "linkerd", "nginx", "osm", "replicas", "skipper", "smi:v1alpha1",
+  "smi:v1alpha2", "smi:v1alpha3", "traefik" }
 
 local function known_providers()
   local out = {}
@@ -56,11 +56,13 @@ local function known_providers()
   return out
 end
 
---- The router for a value of spec.provider, or nil and a sentence with the nearest known name.
+--- The router of a canary's provider, or nil and a sentence with the nearest known name. A provider with several kinds
+--- of routes says itself which router makes the one that this canary asks for.
 --- @param also table?  further names that would do
-function registry.router(provider, also)
+function registry.router(canary, also)
+  local provider = canary.provider
   local router = files.find("routers", provider)
-  if router then return router end
+  if router then return router.of and router.of(canary) or router end
   local known = known_providers()
   for _, name in ipairs(also or {}) do known[name] = true end
   local close = nearest.of(provider, known)

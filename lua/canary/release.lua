@@ -198,7 +198,7 @@ end
 function release.adopt_weight(ctx)
   if not status.is(ctx, "Progressing", "WaitingPromotion") or ctx.canary.strategy ~= "canary" then return nil end
   if ctx.routes.canary == (ctx.status.canaryWeight or 0) then return nil end
-  notify.normal(ctx, ("Advance %s canary weight %d"):format(ctx.label, ctx.routes.canary))
+  notify.normal(ctx, ("Advance %s canary weight %g"):format(ctx.label, ctx.routes.canary))
   local stop = status.step(ctx, { canaryWeight = ctx.routes.canary })
   return stop or { after = ctx.canary.analysis.interval }
 end

@@ -63,6 +63,7 @@ local fields = {
   { "spec.service.gateways", "list" },
   { "spec.service.gatewayRefs", "list" },
   { "spec.service.routeKind", "text" },
+  { "spec.service.selector", "object" },
   { "spec.analysis", "object" },
   { "spec.analysis.threshold", "count" },
   { "spec.analysis.maxWeight", "maximum" },
@@ -96,7 +97,7 @@ local function at(object, path)
   return value, above
 end
 
-local ROUTE_KINDS = { "HTTPRoute", "GRPCRoute", "TCPRoute" }
+local ROUTE_KINDS = { "HTTPRoute", "GRPCRoute", "TCPRoute", "TrafficSplit" }
 
 local function check_route_kind(service)
   local kind = service and service.routeKind
@@ -105,6 +106,12 @@ local function check_route_kind(service)
   local close = nearest.of(kind, ROUTE_KINDS)
   if close then bad.message = ("%s (did you mean %s?)"):format(bad.message, close) end
   return bad
+end
+
+local function check_selector(service)
+  for key, value in pairs(service and service.selector or {}) do
+    if type(value) ~= "string" then return problem(("spec.service.selector[%s]"):format(key), "a text", value) end
+  end
 end
 
 local function check_fields(object)
@@ -227,6 +234,7 @@ end
 --- nil when `object` is a Canary that can be run, else { field, expected, found, message }.
 function schema.check(object)
   local bad = check_fields(object) or check_route_kind(object.spec.service)
+    or check_selector(object.spec.service)
   if bad then return bad end
   local analysis = object.spec.analysis or object.spec.canaryAnalysis
   if not analysis then return end

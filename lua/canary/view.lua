@@ -100,6 +100,7 @@ local function service_view(service)
     gateways = service.gateways or {},
     gateway_refs = service.gatewayRefs or {},
     route_kind = service.routeKind,
+    selector = service.selector or {},
     cors_policy = service.corsPolicy,
     traffic_policy = service.trafficPolicy,
     apex = service.apex,

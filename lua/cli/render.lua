@@ -28,7 +28,7 @@ function render.clock(seconds)
 end
 
 local function step_of(write)
-  local text = ("%s, weight %d"):format(write.phase, write.weight)
+  local text = ("%s, weight %g"):format(write.phase, write.weight)
   if write.iterations > 0 then text = text .. (", iteration %d"):format(write.iterations) end
   return text
 end

@@ -37,7 +37,7 @@ function screen.lines(seen, live)
   local requests = seen.requests
   local phase = paint(live, COLOURS[seen.phase], ("%-12s"):format(seen.phase))
   local out = {
-    ("  %5.0f s  %s canary [%s] %3d %%  failed checks %d"):format(seen.time, phase, screen.bar(seen.weight),
+    ("  %5.0f s  %s canary [%s] %3.4g %%  failed checks %d"):format(seen.time, phase, screen.bar(seen.weight),
       seen.weight, seen.failed_checks),
     ("    requests: %d served, of which %d failed; %d lost"):format(requests.served, requests.failed, requests.lost),
   }

@@ -22,7 +22,7 @@ local function check_text(item)
 end
 
 local function line(entry)
-  local parts = { ("%8s  %-16s %3d %%"):format(clock(entry.time), entry.phase or "", entry.weight) }
+  local parts = { ("%8s  %-16s %3.4g %%"):format(clock(entry.time), entry.phase or "", entry.weight) }
   if entry.iterations > 0 then parts[#parts + 1] = ("iteration %d"):format(entry.iterations) end
   if entry.failed_checks > 0 then parts[#parts + 1] = ("%d failed"):format(entry.failed_checks) end
   if entry.waiting then parts[#parts + 1] = "waits for " .. entry.waiting end

@@ -169,8 +169,8 @@ function canaries.check(object, world, found)
   if not canary then return found.error(bad.field, bad.message:sub(#bad.field + 3)) end
   local ctx = context(object, canary, world.settings)
   check_references(canary, found)
-  check_policy(ctx, world, found)
   check_router(ctx, world, found)
+  check_policy(ctx, world, found)
   local stop = windows.closed(ctx)
   if stop and stop.problem then tell(found, stop) end
   if known_provider(canary.provider) or world.scripts.router[canary.provider] then

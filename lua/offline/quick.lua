@@ -51,9 +51,10 @@ local function unfit(canary, segments)
   if canary.strategy == "ab-testing" then return "requests are matched by headers" end
   if canary.analysis.mirror then return "requests are mirrored" end
   if canary.analysis.policy.mode == "shadow" then return "a policy is judged in the shadow" end
-  local router = registry.router(canary.provider)
+  local router = registry.router(canary)
   if not router then return "its provider is not known" end
   if not router.weighted and canary.strategy == "canary" then return "its provider moves no shares of traffic" end
+  if router.counts_pods then return "its provider counts pods" end
   if (router.resolution or 1) ~= 1 then return "its provider rounds weights" end
   for _, state in ipairs(segments) do
     if not state.hooks and #canary.analysis.webhooks > 0 then return "webhooks are not answered for a while" end

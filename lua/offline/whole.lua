@@ -67,7 +67,7 @@ local function watch(made, began, timeline, warnings)
     end
     if event.entry.kind ~= "Canary" then return end
     local status = event.object.status or {}
-    local step = ("%s %d %d %d %s"):format(status.phase or "", status.canaryWeight or 0, status.iterations or 0,
+    local step = ("%s %g %d %d %s"):format(status.phase or "", status.canaryWeight or 0, status.iterations or 0,
       status.failedChecks or 0, status.lastCheckTime or "")
     if step == last then return end
     last = step

@@ -16,9 +16,11 @@ local function number(value)
   return math.tointeger(tonumber(value)) or 0
 end
 
---- True when `condition` is about an older generation than that of `live`.
+--- True when `condition` is about an older generation than that of `live`. One that names no generation tells nothing
+--- of its age: Linkerd names none (linkerd2 #14964), and a route would be waited for in vain.
 function acceptance.is_old(live, condition)
-  return number(condition.observedGeneration) < number(live.metadata.generation)
+  local observed = number(condition.observedGeneration)
+  return observed > 0 and observed < number(live.metadata.generation)
 end
 
 local function report(live, who, condition)

@@ -4,6 +4,7 @@ local headers = require("routing.headers")
 local json = require("json")
 local list = require("util.list")
 local object = require("util.object")
+local shape = require("routing.shape")
 
 local rules = {}
 
@@ -87,13 +88,14 @@ local function service(canary, live, name, weight)
 end
 
 local function route(canary, live, conditions, routes)
+  local parts = shape.parts(routes)
   return object.overlay(live, {
     conditions = conditions,
     timeoutPolicy = timeouts(canary, object.at(live, "timeoutPolicy")),
     retryPolicy = retries(canary, object.at(live, "retryPolicy")),
     services = json.array({
-      service(canary, live, canary.names.primary, routes.primary),
-      service(canary, live, canary.names.canary, routes.canary),
+      service(canary, live, canary.names.primary, parts.primary),
+      service(canary, live, canary.names.canary, parts.canary),
     }),
   }, ROUTE)
 end

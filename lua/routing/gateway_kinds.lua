@@ -82,6 +82,16 @@ local function is_given(value)
   return value ~= nil and value ~= false and value ~= "" and not (type(value) == "table" and next(value) == nil)
 end
 
+--- A message about the first of `fields`, each { path, part of the view, its key }, that this canary gives although
+--- `what` has no place for it, or nil.
+function kinds.misplaced(canary, fields, what)
+  for _, field in ipairs(fields) do
+    if is_given(canary[field[2]][field[3]]) then
+      return ("%s: expected none for %s, which has no place for it"):format(field[1], what)
+    end
+  end
+end
+
 --- What this canary asks for that its kind of route has no place for, or nil.
 function kinds.impossible(canary)
   local kind = canary.service.route_kind
@@ -89,11 +99,8 @@ function kinds.impossible(canary)
   if not kinds.newest(canary) then
     return ("spec.service.routeKind: expected HTTPRoute with provider %s, found %s"):format(canary.provider, kind)
   end
-  for _, field in ipairs(FIELDS) do
-    if field[4]:find(kind, 1, true) and is_given(canary[field[2]][field[3]]) then
-      return ("%s: expected none for a %s, which has no place for it"):format(field[1], kind)
-    end
-  end
+  local fields = list.filter(FIELDS, function(field) return field[4]:find(kind, 1, true) ~= nil end)
+  return kinds.misplaced(canary, fields, "a " .. kind)
 end
 
 return kinds

@@ -7,6 +7,7 @@ local kinds = require("routing.gateway_kinds")
 local list = require("util.list")
 local match = require("routing.gateway_match")
 local object = require("util.object")
+local shape = require("routing.shape")
 
 local rules = {}
 
@@ -40,9 +41,10 @@ local function backend(canary, live, name, weight, cookie)
 end
 
 local function split(canary, live, routes, cookies)
+  local parts = shape.parts(routes)
   return json.array({
-    backend(canary, live, canary.names.primary, routes.primary, cookies and cookies.primary),
-    backend(canary, live, canary.names.canary, routes.canary, cookies and cookies.canary),
+    backend(canary, live, canary.names.primary, parts.primary, cookies and cookies.primary),
+    backend(canary, live, canary.names.canary, parts.canary, cookies and cookies.canary),
   })
 end
 

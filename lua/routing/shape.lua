@@ -3,7 +3,11 @@
 local json = require("json")
 local object = require("util.object")
 
+local percent = require("util.percent")
+
 local shape = {}
+
+local HUNDREDTHS = 10000 -- of a percent in the whole
 
 --- `TraefikService app.demo`; without the namespace where there is none.
 function shape.title(body)
@@ -56,13 +60,24 @@ function shape.weight(body, path, value, default)
   return nil, shape.odd(body, path, "is not a weight: " .. tostring(value))
 end
 
+--- What is written for shares of 100: these, or where one has decimals hundredths of a percent.
+function shape.parts(routes)
+  if math.tointeger(routes.canary) then return routes end
+  local count = percent.hundredths(routes.canary)
+  return { primary = HUNDREDTHS - count, canary = count }
+end
+
 --- Two weights as shares of 100; weights that sum to 100 stay as they are.
 --- Without any weight nil, a message and "NOT_FOUND".
-function shape.shares(canary, body, primary, weight)
+--- @param fine boolean?  weights that sum to 10,000 are what `parts` made of decimals
+function shape.shares(canary, body, primary, weight, fine)
   local sum = primary + weight
   if sum == 0 then
     local what = ("%s does not contain routes for %s and %s")
     return nil, what:format(shape.title(body), canary.names.primary, canary.names.canary), "NOT_FOUND"
+  end
+  if fine and sum == HUNDREDTHS then
+    return { primary = percent.of_hundredths(primary), canary = percent.of_hundredths(weight), mirrored = false }
   end
   local share = (weight * 200 + sum) // (2 * sum)
   return { primary = 100 - share, canary = share, mirrored = false }

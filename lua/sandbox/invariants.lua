@@ -62,7 +62,7 @@ local function judge_status(self, old, new)
   if after.phase == "Progressing" and before.phase == "Progressing"
     and (after.canaryWeight or 0) > (before.canaryWeight or 0)
     and (after.failedChecks or 0) > (before.failedChecks or 0) then
-    complain(self, "%s: the weight rose from %d to %d in a step with a failed check", name, before.canaryWeight or 0,
+    complain(self, "%s: the weight rose from %g to %g in a step with a failed check", name, before.canaryWeight or 0,
       after.canaryWeight)
   end
 end

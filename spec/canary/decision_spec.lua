@@ -46,6 +46,20 @@ describe("canary.decision", function()
     end
   end)
 
+  it("takes hundredths of a percent for a route that carries them", function()
+    assert.equal(2.25, assert(decision.check(answer({ action = "shift", weight = 2.25 }), true)).weight)
+    local routes = { primary = 99.93, canary = 0.07, mirrored = false }
+    assert.same(routes, assert(decision.check(answer({ action = "shift", routes = routes }), true)).routes)
+    assert.equal("integer", math.type(decision.check(answer({ action = "shift", weight = 5.0 }), true).weight))
+    for message, more in pairs({
+      ["weight: expected a number of at most two decimals from 0 to 100, found 2.125"] =
+        { action = "shift", weight = 2.125 },
+      ["routes: expected a sum of 100, found 99.99"] = { routes = { primary = 60.5, canary = 39.49 } },
+    }) do
+      assert.equal(message, select(2, decision.check(answer(more), true)))
+    end
+  end)
+
   it("takes only what can be stored", function()
     assert.is_truthy(select(2, decision.check(answer({ state = { a = math.huge } }))):find("^state: "))
     assert.is_truthy(select(2, decision.check(answer({ state = { a = print } }))):find("^state: "))

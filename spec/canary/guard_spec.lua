@@ -20,6 +20,14 @@ describe("canary.guard", function()
     assert.is_true(refuses({ primary = 101, canary = -1 }))
   end)
 
+  it("lets hundredths of a percent pass where the route carries them", function()
+    now.fine = true
+    assert.is_false(refuses({ primary = 80.5, canary = 19.5 }))
+    assert.is_false(refuses({ primary = 99.93, canary = 0.07 }))
+    assert.is_true(refuses({ primary = 80.5, canary = 19.51 }))
+    assert.is_true(refuses({ primary = 99.999, canary = 0.001 }))
+  end)
+
   it("refuses traffic for a canary without ready pods", function()
     now.canary = 0
     assert.is_true(refuses({ primary = 80, canary = 20 }))

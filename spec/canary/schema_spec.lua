@@ -23,8 +23,8 @@ describe("canary.schema", function()
 
   it("names an unknown kind of route, and the nearest known one", function()
     object.spec.service.routeKind = "GrpcRoute"
-    assert.equal("spec.service.routeKind: expected one of HTTPRoute, GRPCRoute, TCPRoute, found GrpcRoute " ..
-      "(did you mean GRPCRoute?)", complaint())
+    assert.equal("spec.service.routeKind: expected one of HTTPRoute, GRPCRoute, TCPRoute, TrafficSplit, " ..
+      "found GrpcRoute (did you mean GRPCRoute?)", complaint())
     object.spec.service.routeKind = "TCPRoute"
     assert.is_nil(complaint())
   end)

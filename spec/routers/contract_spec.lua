@@ -37,11 +37,14 @@ local function stage(router, fixture, canary, seen)
   local function call(name, ...) return frozen.call(router[name], canary, self.world, ...) end
   function self.prepare() return assert(call("prepare")) end
   function self.shift(routes) return assert(call("shift", routes)) end
-  function self.routes() return assert(call("routes")) end
+  function self.routes() return routing.asked(assert(call("routes"))) end
   function self.restore() return assert(call("restore")) end
   --- `weight`, or the next one that this canary can have.
   function self.at(weight) return split(math.ceil(weight / self.step) * self.step) end
-  function self.apply(patches) self.world = routing.apply(self.world, patches, fixture.admit) end
+  function self.apply(patches)
+    self.world = routing.apply(self.world, patches, fixture.admit)
+    if router.counts_pods then self.world = routing.settled(router, canary, self.world, fixture.admit) end
+  end
   function self.change(f)
     self.world = object.copy(self.world)
     f(self.world)
@@ -178,8 +181,11 @@ local function describe_properties(router, fixture)
     end
   end
 
+  -- How many pods a canary without traffic has is not its router's to say.
+  local least = router.counts_pods and 1 or 0
+
   local function shift(on, random)
-    local asked = on.at(random.weight())
+    local asked = on.at(math.max(least, random.weight()))
     asked.mirrored = router.mirrors == true and random.upto(2) == 1
     on.apply(on.shift(asked))
     return asked

@@ -5,6 +5,7 @@
 local lfs = require("lfs")
 local merge = require("util.merge")
 local object = require("util.object")
+local percent = require("util.percent")
 local routing = require("spec.support.routing")
 
 local RUNS, SEED = 1000, 20
@@ -48,6 +49,7 @@ local PROMISES = {
   restore = "gives back what was the user's",
   user = "leaves the user's fields alone",
   repair = "keeps the weights while it repairs",
+  fraction = "reads back hundredths of a percent where it carries them, and sends nothing the second time",
 }
 
 --- Walks through the thousand canaries; the first run in which each promise is broken, by its name.
@@ -61,11 +63,14 @@ local function walk(router, fixture, make)
 
   local function once(canary, seen)
     local world, before = seen, object.copy(seen)
-    local function change(patches) return routing.apply(world, assert(patches), fixture.admit) end
+    local function change(patches)
+      local changed = routing.apply(world, assert(patches), fixture.admit)
+      return router.counts_pods and routing.settled(router, canary, changed, fixture.admit) or changed
+    end
     local function shift()
       local asked = wish(router, canary, random)
       world = change(router.shift(canary, world, asked))
-      if router.weighted then expect("routes", asked, router.routes(canary, world)) end
+      if router.weighted then expect("routes", asked, routing.asked(router.routes(canary, world))) end
       return asked
     end
 
@@ -74,6 +79,17 @@ local function walk(router, fixture, make)
     expect("prepare", {}, router.prepare(canary, world))
     expect("shift", {}, router.shift(canary, world, asked))
     expect("given", before, seen)
+    if router.fine then
+      local whole = world
+      local fine = percent.of_hundredths(random.upto(10001) - 1)
+      local split = { primary = percent.less(100, fine), canary = fine, mirrored = false }
+      world = change(router.shift(canary, world, split))
+      expect("fraction", split, router.routes(canary, world))
+      expect("fraction", {}, router.shift(canary, world, split))
+      expect("fraction", {}, router.prepare(canary, world))
+      world = change(router.shift(canary, world, asked))
+      expect("fraction", whole, world)
+    end
     local restored = change(router.restore(canary, world))
     for key, body in pairs(before) do expect("restore", body, restored[key]) end
 
@@ -88,7 +104,7 @@ local function walk(router, fixture, make)
     world = object.copy(world)
     for _, body in pairs(world) do body.metadata.labels = { drift = "x" } end
     world = change(router.prepare(canary, world))
-    if router.weighted then expect("repair", asked, router.routes(canary, world)) end
+    if router.weighted then expect("repair", asked, routing.asked(router.routes(canary, world))) end
   end
 
   for at = 1, RUNS do

@@ -7,7 +7,7 @@
 
 local json = require("json")
 local object = require("util.object")
-local registry = require("util.registry")
+local registry = require("canary.registry")
 local routing = require("spec.support.routing")
 local view = require("canary.view")
 local yaml = require("yaml")
@@ -94,7 +94,7 @@ for run, kinds in pairs(RUNS) do
     before_each(function()
       rows = timeline(run)
       canary = view.with_target(assert(view.of(first(rows, "canaries.flagger.app"), {})), "app", "app")
-      router = assert(registry.find("routers", canary.provider))
+      router = assert(registry.router(canary))
       users = given(run, router.reads(canary))
       world = routing.apply(users, assert(router.prepare(canary, users)))
     end)

@@ -1,7 +1,7 @@
 --- What goes over the wire, and the messages.
 
 local json = require("json")
-local registry = require("util.registry")
+local registry = require("canary.registry")
 local routing = require("spec.support.routing")
 local smi = require("routers.smi")
 
@@ -20,7 +20,7 @@ describe("routers.smi", function()
 
   it("serves each provider in its version", function()
     for provider, version in pairs(API) do
-      assert.equal(smi, registry.find("routers", provider))
+      assert.equal(smi, registry.router(routing.canary({ provider = provider })))
       local canary, world = stage(provider)
       assert.equal("split.smi-spec.io/" .. version, smi.reads(canary).route.apiVersion)
       assert.equal("split.smi-spec.io/" .. version, world.route.apiVersion)
@@ -29,7 +29,7 @@ describe("routers.smi", function()
 
   it("serves no other version and no bare smi", function()
     for _, provider in ipairs({ "smi", "smi:v1alpha4", "smi:v1alpha11" }) do
-      assert.is_nil((registry.find("routers", provider)))
+      assert.is_nil((registry.router(routing.canary({ provider = provider }))))
     end
   end)
 

@@ -12,11 +12,13 @@ describe("a route whose gateway reports", function()
   local function route() return run.world:get("HTTPRoute", "demo", "app") end
 
   --- What the gateway says of the newest generation of the route.
-  local function report(status)
+  --- @param nameless boolean?  without saying which that is
+  local function report(status, nameless)
     local object = route()
     run.world.api:set_status(object, { parents = json.array({ {
       parentRef = object.spec.parentRefs[1],
-      conditions = json.array({ { type = "Accepted", status = status, observedGeneration = object.metadata.generation,
+      conditions = json.array({ { type = "Accepted", status = status,
+        observedGeneration = not nameless and object.metadata.generation or nil,
         lastTransitionTime = "2026-01-01T00:00:00Z" } }),
     } }) })
   end
@@ -70,6 +72,13 @@ describe("a route whose gateway reports", function()
     walk(in_phase("Succeeded"))
     assert.equal(0, told("is not ready (status:"))
     assert.equal(0, run.world.traffic.lost)
+  end)
+
+  it("is promoted by a controller that names no generation, as Linkerd does not", function()
+    gateway = false
+    report("True", true)
+    walk(in_phase("Succeeded"))
+    assert.equal(0, told("is not ready (status:"))
   end)
 
   it("is not analysed, and its weight does not rise, before the gateway has it", function()

@@ -47,7 +47,20 @@ describe("bad input", function()
   it("a kind of route with a provider that has none", function()
     run.world:apply(manifests.deployment("odd"))
     canary({ service = "port: 80, routeKind: GRPCRoute" })
-    told("Unsupported", "spec.service.routeKind: expected a provider gatewayapi beside it, found traefik")
+    told("Unsupported", "spec.service.routeKind: expected a provider gatewayapi or linkerd beside it, found traefik")
+  end)
+
+  it("a kind of route that the provider does not make", function()
+    run.world:apply(manifests.deployment("odd"))
+    canary({ provider = "gatewayapi:v1", service = "port: 80, gatewayRefs: [{name: gw}], routeKind: TrafficSplit" })
+    told("Unsupported", "spec.service.routeKind: expected HTTPRoute or GRPCRoute or TCPRoute with provider " ..
+      "gatewayapi:v1, found TrafficSplit")
+  end)
+
+  it("a Service as the parent of a route, without its group", function()
+    run.world:apply(manifests.deployment("odd"))
+    canary({ provider = "gatewayapi:v1", service = "port: 80, gatewayRefs: [{kind: Service, name: odd}]" })
+    told("Unsupported", "spec.service.gatewayRefs[0].group: expected core beside kind Service")
   end)
 
   it("a target that comes later solves its problem", function()

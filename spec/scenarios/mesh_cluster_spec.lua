@@ -7,6 +7,7 @@ local SETTINGS = { "-metrics-server=http://prometheus:9090", "-kubeconfig-servic
 local ROUTES = { istio = { "VirtualService/app", "DestinationRule/app-primary", "DestinationRule/app-canary" },
   ["gatewayapi:v1"] = { "HTTPRoute/app" }, traefik = { "TraefikService/app" }, contour = { "HTTPProxy/app" },
   linkerd = { "TrafficSplit/app" } }
+local LINKERD = "port: 80, routeKind: HTTPRoute"
 
 local function get(run, id) return run.world:get(id:match("^(.*)/"), "demo", id:match("/(.*)$")) end
 
@@ -35,6 +36,13 @@ describe("a Canary whose routes are in a cluster of their own", function()
       for _, id in ipairs(list) do assert.is_nil(get(run, id), id) end
     end)
   end
+
+  it("of linkerd with a route of Gateway API marks and deletes that", function()
+    local run = begin.initialised({ provider = "linkerd", settings = SETTINGS, check = false, service = LINKERD })
+    assert.equal("demo/app", get(run, "HTTPRoute/app").metadata.annotations["serin.dev/canary"])
+    gone(run)
+    assert.is_nil(get(run, "HTTPRoute/app"))
+  end)
 
   it("promotes as any other, and writes nothing more once it is idle", function()
     local run = initialised("istio")

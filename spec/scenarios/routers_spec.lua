@@ -15,10 +15,14 @@ local BY_ACTION = { objects = manifests.ingress("web", "app"):gsub("number: 80",
 
 local GATEWAY = "gatewayRefs: [{name: gw}]"
 
+local SERVICE = "gatewayRefs: [{group: core, kind: Service, name: app, port: 80}]"
+
 -- Name -> what the user has, and whether it can match headers; the provider where it is not the name.
 local ROUTERS = {
   GRPCRoute = { of = { service = GATEWAY .. ", routeKind: GRPCRoute" }, matches = true, provider = "gatewayapi:v1" },
   TCPRoute = { of = { service = GATEWAY .. ", routeKind: TCPRoute" }, provider = "gatewayapi:v1" },
+  linkerd = { of = { service = "routeKind: HTTPRoute" }, matches = true },
+  ["linkerd by Gateway API"] = { of = { service = SERVICE }, matches = true, provider = "gatewayapi:v1" },
   alb = { of = BY_ACTION },
   gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },

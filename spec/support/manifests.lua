@@ -2,7 +2,7 @@
 
 local manifests = {}
 
---- change: { image =, label =, ports =, replicas =, annotations = }
+--- change: { image =, label =, labels = more of them of the pods, ports =, replicas =, annotations = }
 function manifests.deployment(name, change)
   change = change or {}
   local label = change.label or "app"
@@ -15,10 +15,11 @@ spec:
   replicas: %d
   selector: {matchLabels: {%s: %s}}
   template:
-    metadata: {labels: {%s: %s}, annotations: {%s}}
+    metadata: {labels: {%s: %s%s}, annotations: {%s}}
     spec:
       containers: [{name: app, image: "%s", ports: %s}]
-]]):format(name, label, name, change.replicas or 2, label, name, label, name, change.annotations or "",
+]]):format(name, label, name, change.replicas or 2, label, name, label, name,
+    change.labels and ", " .. change.labels or "", change.annotations or "",
     change.image or "podinfo:1", change.ports or "[{name: http, containerPort: 9898}]")
 end
 

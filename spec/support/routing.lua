@@ -56,6 +56,21 @@ function routing.apply(seen, patches, admit)
   return out
 end
 
+--- What further looks make of the world, for a router that counts pods: it takes no more than three.
+function routing.settled(router, canary, seen, admit)
+  for _ = 1, 3 do
+    local patches = assert(router.prepare(canary, seen))
+    if #patches == 0 then return seen end
+    seen = routing.apply(seen, patches, admit)
+  end
+  return seen
+end
+
+--- The weights that were asked for, without what became of them.
+function routing.asked(routes)
+  return { primary = routes.primary, canary = routes.canary, mirrored = routes.mirrored }
+end
+
 --- A small generator with a fixed seed, the same on every machine.
 function routing.random(seed)
   local state = seed

@@ -47,6 +47,9 @@ metadata: {name: web, namespace: demo}
 spec: {http: [{name: main, match: {paths: [/*]}, backends: [{serviceName: app, servicePort: 80}]}]}
 ]]
 
+local COUNTED = manifests.deployment("app", { replicas = 4, labels = "part: shop" })
+local SHARED = "port: 80, targetPort: http, selector: {part: shop}"
+
 local function image(to)
   return function(run) run.world:set_image("demo", "app", to) end
 end
@@ -68,6 +71,13 @@ stories.list = {
       spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }) },
   { name = "linkerd, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED }) },
+  { name = "linkerd by a route on a Service, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app") .. manifests.canary("app", { provider = "linkerd", analysis = WEIGHTED,
+      service = "port: 80, targetPort: http, routeKind: HTTPRoute" }) },
+  { name = "replicas, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = COUNTED .. manifests.canary("app", { provider = "replicas", analysis = WEIGHTED, service = SHARED }) },
+  { name = "replicas, rolled back", ends = "Failed", change = image("podinfo:2-err10"),
+    input = COUNTED .. manifests.canary("app", { provider = "replicas", analysis = WEIGHTED, service = SHARED }) },
   { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
       spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },

@@ -8,6 +8,7 @@
 --                      that they leave out
 --   TrafficSplit       v1alpha1 comes from the module that served it; v1alpha2 and v1alpha3 from one that has the
 --                      schemas of both but serves the latter only, so v1alpha2 is switched on
+-- A router that counts pods is left out: what it writes depends on the Deployments' controller, look by look.
 -- Gloo publishes definitions without schemas: to them any object is right, and only what is read back counts.
 
 local api = require("spec.cluster.api")
@@ -50,7 +51,9 @@ local function each_router(f)
   table.sort(files)
   for _, file in ipairs(files) do
     local router = require("routers." .. file)
-    if router.name then f(file, router, dofile("spec/fixtures/routers/" .. file .. ".lua")) end
+    if router.name and not router.counts_pods then
+      f(file, router, dofile("spec/fixtures/routers/" .. file .. ".lua"))
+    end
   end
 end
 
