@@ -243,8 +243,8 @@ describe("a policy that is broken", function()
     ["decision: expected an object, found nil"] = function() end,
     ["action: expected one of .*, found promot %(did you mean promote%?%)"] = function()
       return { action = "promot", reason = "x" } end,
-    ["weight: expected a whole number from 0 to 100, found 2.5"] = function()
-      return { action = "shift", weight = 2.5, reason = "x" } end,
+    ["weight: expected a number of at most two decimals from 0 to 100, found 2.505"] = function()
+      return { action = "shift", weight = 2.505, reason = "x" } end,
     ["wieght: expected a field of a decision %(did you mean weight%?%)"] = function()
       return { action = "shift", wieght = 5, reason = "x" } end,
     [NO_TRAFFIC] = function() return { action = "promote", reason = "x" } end,

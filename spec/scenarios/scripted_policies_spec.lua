@@ -81,7 +81,8 @@ describe("a release by a custom policy", function()
       .. "promote, rollback, pause, found promot (did you mean promote?)",
     ["return { action = 'promote', reason = 'r' }"] = "expected a shift before a promotion",
     ["return nil"] = "policy mine: expected a decision, found an error: expected a decision, found nil",
-    ["return { action = 'shift', weight = 101, reason = 'r' }"] = "expected a whole number from 0 to 100, found 101",
+    ["return { action = 'shift', weight = 101, reason = 'r' }"] =
+      "expected a number of at most two decimals from 0 to 100, found 101",
     ["error('lost')"] = "policies/mine.lua:3: lost",
     ["while true do end"] = "policies/mine.lua:3: used 100 ms of CPU",
     ["return ('a'):rep(2000):find(('.-'):rep(12) .. 'b')"] = "policies/mine.lua",
