@@ -81,10 +81,12 @@ function contour.routes(canary, seen)
   return routes
 end
 
---- Whether Contour found the newest generation valid, and some root leads to it.
+--- Whether Contour found the newest generation valid. One to which no root leads is not waited for: nobody's requests go
+--- by it, and it may be that they never shall.
 function contour.accepted(_, seen)
   local items = object.at(seen.route, "status", "conditions")
-  local why = seen.route and acceptance.unmet(seen.route, "", items, { "Valid" }) or nil
+  local orphaned = object.at(seen.route, "status", "currentStatus") == "orphaned"
+  local why = seen.route and not orphaned and acceptance.unmet(seen.route, "", items, { "Valid" }) or nil
   local said = object.at(seen.route, "status", "description")
   return acceptance.verdict(why and type(said) == "string" and why .. ": " .. said or why)
 end

@@ -22,6 +22,7 @@ local kinds = {
   { apiVersion = "gateway.networking.k8s.io/v1", kind = "HTTPRoute", plural = "httproutes", route = true },
   { apiVersion = "gateway.networking.k8s.io/v1beta1", kind = "HTTPRoute", plural = "httproutes", route = true },
   { apiVersion = "gateway.networking.k8s.io/v1", kind = "GRPCRoute", plural = "grpcroutes", route = true },
+  { apiVersion = "gateway.networking.k8s.io/v1", kind = "TCPRoute", plural = "tcproutes", route = true },
   { apiVersion = "gateway.networking.k8s.io/v1alpha2", kind = "TCPRoute", plural = "tcproutes", route = true },
   { apiVersion = "traefik.io/v1alpha1", kind = "TraefikService", plural = "traefikservices", route = true },
   { apiVersion = "networking.k8s.io/v1", kind = "Ingress", plural = "ingresses" },

@@ -51,15 +51,23 @@ local BY_KIND = {
     timeouts = nothing,
   },
   TCPRoute = {
-    kind = "TCPRoute", version = "v1alpha2", hostnames = false,
+    kind = "TCPRoute", version = "v1", hostnames = false,
     fields = list.set({ "backendRefs" }),
     service = nothing, analysis = nothing, timeouts = nothing,
     filters = function() return json.array() end,
   },
 }
 
+-- Before Gateway API 1.6 this version alone was served.
+local OLD_TCP = object.merged(BY_KIND.TCPRoute, { version = "v1alpha2" })
+
+local function is_old_tcp(canary)
+  return canary.provider:find("v1alpha2", 1, true) ~= nil
+end
+
 --- The form of the Canary's route.
 function kinds.of(canary)
+  if is_old_tcp(canary) then return OLD_TCP end
   return BY_KIND[canary.service.route_kind] or (kinds.newest(canary) and HTTP or OLD_HTTP)
 end
 
@@ -95,6 +103,10 @@ end
 --- What this canary asks for that its kind of route has no place for, or nil.
 function kinds.impossible(canary)
   local kind = canary.service.route_kind
+  if is_old_tcp(canary) and kind ~= "TCPRoute" then
+    return ("spec.service.routeKind: expected TCPRoute with provider %s, found %s"):format(canary.provider,
+      kind or "none")
+  end
   if not BY_KIND[kind] then return nil end
   if not kinds.newest(canary) then
     return ("spec.service.routeKind: expected HTTPRoute with provider %s, found %s"):format(canary.provider, kind)

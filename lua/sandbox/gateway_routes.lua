@@ -81,7 +81,7 @@ end
 gateway_routes.readers = {
   reader("v1", "HTTPRoute", http_match),
   reader("v1", "GRPCRoute", grpc_match),
-  reader("v1alpha2", "TCPRoute"),
+  reader("v1", "TCPRoute"),
 }
 
 return gateway_routes

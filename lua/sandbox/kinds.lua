@@ -32,7 +32,7 @@ networking.istio.io/v1,v1beta1,v1alpha3 VirtualService virtualservices vs -
 networking.istio.io/v1,v1beta1,v1alpha3 DestinationRule destinationrules dr -
 gateway.networking.k8s.io/v1,v1beta1 HTTPRoute httproutes - -
 gateway.networking.k8s.io/v1 GRPCRoute grpcroutes - -
-gateway.networking.k8s.io/v1alpha2 TCPRoute tcproutes - -
+gateway.networking.k8s.io/v1,v1alpha2 TCPRoute tcproutes - -
 gateway.networking.k8s.io/v1,v1beta1 Gateway gateways gtw -
 traefik.io/v1alpha1 TraefikService traefikservices - -
 traefik.io/v1alpha1 IngressRoute ingressroutes - -

@@ -37,9 +37,11 @@ describe("routers.contour", function()
     world.route.metadata.generation = 2
     assert.same({ false, "HTTPProxy app.demo is not ready (Valid: True, observed generation: 1, current generation: 2)"
       .. ": Valid HTTPProxy" }, { contour.accepted(canary, world) })
-    valid.status, valid.observedGeneration, world.route.status.description = "False", 2, "this HTTPProxy is orphaned"
+    valid.status, valid.observedGeneration, world.route.status.description = "False", 2, "no such Secret"
     assert.same({ false, "HTTPProxy app.demo is not ready (Valid: False, observed generation: 2, current generation: 2)"
-      .. ": this HTTPProxy is orphaned" }, { contour.accepted(canary, world) })
+      .. ": no such Secret" }, { contour.accepted(canary, world) })
+    world.route.status.currentStatus = "orphaned"
+    assert.is_true(contour.accepted(canary, world))
     world.route.status = { conditions = "odd" }
     assert.is_true(contour.accepted(canary, {}))
     assert.is_true(contour.accepted(canary, world))

@@ -451,7 +451,7 @@ describe("routers.gatewayapi", function()
     end
 
     it("is a TCPRoute of shares, and nothing else", function()
-      assert.equal("gateway.networking.k8s.io/v1alpha2", gatewayapi.reads(view(tcp({}))).route.apiVersion)
+      assert.equal("gateway.networking.k8s.io/v1", gatewayapi.reads(view(tcp({}))).route.apiVersion)
       local _, world = prepared(tcp({}))
       assert.equal("TCPRoute", world.route.kind)
       assert.same({ parentRefs = { { group = "gateway.networking.k8s.io", kind = "Gateway", name = "gw" } },
@@ -459,6 +459,15 @@ describe("routers.gatewayapi", function()
           { group = "", kind = "Service", name = "app-primary", port = 80, weight = 100 },
           { group = "", kind = "Service", name = "app-canary", port = 80, weight = 0 },
         } } } }, world.route.spec)
+    end)
+
+    it("is of an older version where the provider says so, which makes nothing else", function()
+      local parts = tcp({})
+      parts.provider = "gatewayapi:v1alpha2"
+      assert.same({ "gateway.networking.k8s.io/v1alpha2", "TCPRoute" },
+        { gatewayapi.reads(view(parts)).route.apiVersion, select(2, prepared(parts)).route.kind })
+      refused({ provider = "gatewayapi:v1alpha2", service = {} },
+        "spec.service.routeKind: expected TCPRoute with provider gatewayapi:v1alpha2, found none")
     end)
 
     it("refuses what only requests have", function()

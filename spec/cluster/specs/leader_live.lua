@@ -26,7 +26,7 @@ describe("leader election", function()
     engines[1] = support.engine("-enable-leader-election")
     support.wait_until("the first replica leads", 30, function() return holder() ~= "" end)
     engines[2] = support.engine("-enable-leader-election", "-port", "18081")
-    support.apply(manifests.fill(manifests.target .. manifests.bluegreen, { namespace = namespace, host = namespace }))
+    support.apply(manifests.fill(manifests.of("kubernetes", "iterations"), { namespace = namespace, host = namespace }))
   end)
 
   teardown(function()
