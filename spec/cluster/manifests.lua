@@ -15,7 +15,7 @@ spec:
   replicas: 2
   selector: {matchLabels: {app: app}}
   template:
-    metadata: {labels: {app: app}}
+    metadata: {labels: {app: app, serves: app}}
     spec:
       containers: [{name: app, image: "podinfo:6.0.0", ports: [{name: http, containerPort: 9898}]}]
 ]]
@@ -62,6 +62,8 @@ spec:
 local providers = {}
 
 providers.kubernetes = {}
+
+providers.replicas = { service = ", selector: {serves: app}" }
 
 providers.traefik = { objects = [[
 ---

@@ -23,6 +23,8 @@ local routes = {
   gateway = backends("httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name"),
   istio = backends("virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host"),
   contour = backends("httpproxies.projectcontour.io", ".spec.routes[0].services[*]", "name"),
+  replicas = { kind = "services", name = "app",
+    path = [[app-canary {.metadata.annotations.serin\.dev/canary-weight}]] },
   nginx = { kind = "ingresses.networking.k8s.io", name = "app-canary",
     path = [[app-canary {.metadata.annotations.nginx\.ingress\.kubernetes\.io/canary-weight}]] },
 }
@@ -30,7 +32,7 @@ local routes = {
 -- What a story's name says of it: its provider, and the proxy it is carried by where that is not the Ingress.
 local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
-  istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
+  replicas = { "replicas" }, istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
   contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
@@ -74,6 +76,8 @@ function methods:open()
   if name == "bluegreen" then
     self.testers = traffic.start(name .. "-testers", address(self.namespace, "app-canary"), "", 40)
     self.users = traffic.start(name, address(self.namespace, "app"), "", 40)
+  elseif name == "replicas" then
+    self.users = traffic.start(name, address(self.namespace, "app"), "", 200)
   else
     self:wait_for_proxy()
     self.users = traffic.start(name, self.url, self.host, 200)
@@ -165,7 +169,7 @@ function methods:ask(intent)
 end
 
 --- Applies the target and its Canary.
---- @param name string  traefik, gateway, nginx, contour, istio, meshgateway or bluegreen
+--- @param name string  traefik, gateway, nginx, contour, istio, meshgateway, replicas or bluegreen
 --- @param run string   makes the namespace's name unique
 --- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
 function story.new(name, run, analysis)

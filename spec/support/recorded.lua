@@ -96,7 +96,7 @@ end
 
 --- "phase weight iterations", without repetitions.
 function recorded.step(status)
-  return ("%s %d %d"):format(status.phase, status.canaryWeight or 0, status.iterations or 0)
+  return ("%s %g %d"):format(status.phase, status.canaryWeight or 0, status.iterations or 0)
 end
 
 local function owner_without_uid(owner)
