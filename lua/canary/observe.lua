@@ -28,7 +28,8 @@ local function ensure_service(ctx, role)
   if stop then return nil, stop end
   if not have then return cluster.create(ctx, wanted) end
   if cluster.foreign_owner(ctx, have) then return nil, owned_by_another(ctx, have) end
-  return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
+  local kept = role == "canary" and ctx.router.annotates or nil
+  return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have), kept))
 end
 
 --- The Service of the canary arm of a target that is a Service itself.

@@ -5,7 +5,7 @@ local observer = {}
 -- spec.provider -> file in queries/
 local EXACT = {
   linkerd = "linkerd", istio = "istio", contour = "contour", nginx = "nginx", kubernetes = "http", skipper = "skipper",
-  traefik = "traefik", osm = "osm", kuma = "kuma", apisix = "apisix", knative = "knative",
+  traefik = "traefik", osm = "osm", kuma = "kuma", haproxy = "haproxy", apisix = "apisix", knative = "knative",
 }
 local PREFIXES = { { "appmesh", "appmesh" }, { "gloo", "gloo" }, { "gatewayapi", "http" } }
 local OTHERS = "istio" -- COMPAT: any provider without queries of its own

@@ -105,6 +105,12 @@ local function apisix_latency(flow)
   return labels
 end
 
+--- A backend for each Service and port, by the class of the code.
+local function haproxy(flow)
+  if flow.via ~= "haproxy" then return nil end
+  return { proxy = ("%s_svc_%s_http"):format(flow.namespace, flow.service), code = ("%dxx"):format(flow.status // 100) }
+end
+
 --- The routes of KIC, by the rule that took the request; `flow.rule` counts from zero.
 local function kong(flow)
   if flow.via ~= "gatewayapi" or not flow.rule then return nil end
@@ -144,6 +150,7 @@ timed("skipper_response_duration_seconds", skipper, HTTP, 1)
 timed("skipper_serve_route_duration_seconds", skipper, HTTP, 1)
 counted("apisix_http_status", apisix)
 timed("apisix_http_latency", apisix_latency, MESH, 1000)
+counted("haproxy_backend_http_responses_total", haproxy)
 counted("kong_http_requests_total", kong)
 timed("kong_request_latency_ms", kong, MESH, 1000)
 
