@@ -29,7 +29,8 @@ local function ensure_service(ctx, role)
   if not have then return cluster.create(ctx, wanted) end
   if cluster.foreign_owner(ctx, have) then return nil, owned_by_another(ctx, have) end
   if role == "apex" and ctx.router.apex then wanted = ctx.router.apex(ctx.canary, have, wanted) end
-  return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have)))
+  local kept = role == "canary" and ctx.router.annotates or nil
+  return cluster.patch(ctx, have, services.repair(ctx.canary, have, wanted, cluster.owned(ctx, have), kept))
 end
 
 --- The Service of the canary arm of a target that is a Service itself.

@@ -43,10 +43,10 @@ function registry.scaler(ref)
   return scalers[ref.kind] and require(scalers[ref.kind])
 end
 
--- The values of Flagger's CRD; a hint is given from those that a file here serves.
-local PROVIDERS = { "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1", "gatewayapi:v1beta1", "gloo",
-  "istio", "knative", "kubernetes", "kuma", "linkerd", "nginx", "osm", "replicas", "skipper", "smi:v1alpha1",
-  "smi:v1alpha2", "smi:v1alpha3", "traefik" }
+-- The values of Flagger's CRD and our own; a hint is given from those that a file here serves.
+local PROVIDERS = { "alb", "apisix", "appmesh", "appmesh:v1beta2", "contour", "gatewayapi:v1", "gatewayapi:v1beta1",
+  "gloo", "haproxy", "istio", "knative", "kong", "kubernetes", "kuma", "linkerd", "nginx", "osm", "replicas", "skipper",
+  "smi:v1alpha1", "smi:v1alpha2", "smi:v1alpha3", "traefik" }
 
 local function known_providers()
   local out = {}

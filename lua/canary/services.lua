@@ -105,7 +105,8 @@ function services.restore(canary, have)
 end
 
 --- The merge patch that repairs `have`, or nil. `owned`: metadata is ours too.
-function services.repair(canary, have, wanted, owned)
+--- @param kept table?  annotations that a router writes to it
+function services.repair(canary, have, wanted, owned, kept)
   local patch = {}
   local spec = { selector = merge.diff(have.spec.selector or {}, wanted.spec.selector) }
   local want_ports = merged_ports(have.spec.ports, wanted.spec.ports)
@@ -117,6 +118,7 @@ function services.repair(canary, have, wanted, owned)
     local skip = canary.service.unmanaged
     local labels = unmanaged(merge.copy(wanted.metadata.labels), have.metadata.labels, skip.labels)
     local annotations = unmanaged(merge.copy(wanted.metadata.annotations), have.metadata.annotations, skip.annotations)
+    unmanaged(annotations, have.metadata.annotations, kept)
     local metadata = {
       labels = merge.diff(have.metadata.labels or {}, labels),
       annotations = merge.diff(have.metadata.annotations or {}, annotations),

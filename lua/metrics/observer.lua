@@ -5,7 +5,8 @@ local observer = {}
 -- spec.provider -> file in queries/
 local EXACT = {
   linkerd = "linkerd", istio = "istio", contour = "contour", nginx = "nginx", kubernetes = "http", skipper = "skipper",
-  replicas = "http", traefik = "traefik", osm = "osm", kuma = "kuma", apisix = "apisix", knative = "knative",
+  replicas = "http", traefik = "traefik", osm = "osm", kuma = "kuma", haproxy = "haproxy", apisix = "apisix",
+  knative = "knative",
 }
 local PREFIXES = { { "appmesh", "appmesh" }, { "gloo", "gloo" }, { "gatewayapi", "http" } }
 local OTHERS = "istio" -- COMPAT: any provider without queries of its own
@@ -15,8 +16,14 @@ local OTHERS = "istio" -- COMPAT: any provider without queries of its own
 local PODS = { DaemonSet = "[0-9a-zA-Z]+", StatefulSet = "[0-9]+" }
 local DEPLOYMENT_PODS = "[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
 
-local function file_of(provider, route_kind)
-  if route_kind == "GRPCRoute" and provider:find("^gatewayapi") then return "grpc" end
+--- Kong tells the arms apart where each has rules of its own; else the pods are asked.
+local function of_kong(canary)
+  return canary.strategy == "ab-testing" and "kong" or "http"
+end
+
+local function file_of(provider, canary)
+  if canary.service.route_kind == "GRPCRoute" and provider:find("^gatewayapi") then return "grpc" end
+  if provider == "kong" then return of_kong(canary) end
   if EXACT[provider] then return EXACT[provider] end
   for _, pair in ipairs(PREFIXES) do
     if provider:sub(1, #pair[1]) == pair[1] then return pair[2] end
@@ -38,7 +45,7 @@ function observer.of(canary, settings)
   elseif provider == default and default:find("crossover", 1, true) then
     provider = "crossover"
   end
-  local queries = require("metrics.queries." .. file_of(provider, canary.service.route_kind))
+  local queries = require("metrics.queries." .. file_of(provider, canary))
   -- COMPAT: the suffix is in the messages; unlike there it does not change the queries
   local service = canary.target.kind == "Service" and not is_knative(canary.target)
   return queries, service and provider .. ":service" or provider

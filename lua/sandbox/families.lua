@@ -1,7 +1,7 @@
 --- The metrics that follow from the traffic: for each name, what it counts and how a flow is labelled in it.
 --
--- A flow is { namespace, pod, app, version, workload, service, port, status, latency, via, route, canary }; pod is
--- nil when a proxy answered because there was no pod. A family is { labels = function(flow) -> labels | nil,
+-- A flow is { namespace, pod, app, version, workload, service, port, status, latency, via, route, rule, canary }; pod
+-- is nil when a proxy answered because there was no pod. A family is { labels = function(flow) -> labels | nil,
 -- bounds = of its histogram | nil, scale = of seconds in its unit }.
 
 local families = {}
@@ -105,6 +105,19 @@ local function apisix_latency(flow)
   return labels
 end
 
+--- A backend for each Service and port, by the class of the code.
+local function haproxy(flow)
+  if flow.via ~= "haproxy" then return nil end
+  return { proxy = ("%s_svc_%s_http"):format(flow.namespace, flow.service), code = ("%dxx"):format(flow.status // 100) }
+end
+
+--- The routes of KIC, by the rule that took the request; `flow.rule` counts from zero.
+local function kong(flow)
+  if flow.via ~= "gatewayapi" or not flow.rule then return nil end
+  return { service = ("httproute.%s.%s._.%d"):format(flow.namespace, flow.route, flow.rule),
+    route = ("httproute.%s.%s._.%d.0"):format(flow.namespace, flow.route, flow.rule), code = text(flow.status) }
+end
+
 local TABLE = {}
 
 local function counted(name, labels)
@@ -137,6 +150,9 @@ timed("skipper_response_duration_seconds", skipper, HTTP, 1)
 timed("skipper_serve_route_duration_seconds", skipper, HTTP, 1)
 counted("apisix_http_status", apisix)
 timed("apisix_http_latency", apisix_latency, MESH, 1000)
+counted("haproxy_backend_http_responses_total", haproxy)
+counted("kong_http_requests_total", kong)
+timed("kong_request_latency_ms", kong, MESH, 1000)
 
 --- The family of a metric's name, or nil.
 function families.of(name)

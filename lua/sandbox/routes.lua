@@ -8,6 +8,7 @@
 
 local compare = require("sandbox.compare")
 local gateway_routes = require("sandbox.gateway_routes")
+local haproxy_routes = require("sandbox.haproxy_routes")
 local json = require("json")
 local more_routes = require("sandbox.more_routes")
 local regex = require("sandbox.regex")
@@ -216,7 +217,8 @@ end
 
 --- In the order they are asked.
 routes.readers = util_list.join({ virtual_service }, gateway_routes.readers,
-  { traefik_service, http_proxy, traffic_split, ingress }, more_routes.readers)
+  { traefik_service, http_proxy, traffic_split },
+  haproxy_routes.readers, { ingress }, more_routes.readers)
 
 --- The route that governs `apex`: its object and its reader, or nil (a plain Service).
 function routes.find(api, namespace, apex)

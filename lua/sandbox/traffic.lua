@@ -92,7 +92,8 @@ function traffic_methods:endpoints(namespace, name)
   return out, service
 end
 
---- How one request to `apex` is divided: { { service =, share =, mirror = bool } }, the route's name and reader.
+--- How one request to `apex` is divided: { { service =, share =, mirror = bool, rule = its place, from 0 } }, the
+--- route's name and reader.
 function traffic_methods:shares(namespace, apex, request, direct)
   local object, reader
   if not direct then object, reader = routes.find(self.api, namespace, apex) end
@@ -100,7 +101,9 @@ function traffic_methods:shares(namespace, apex, request, direct)
   local group, out, total = routes.choose(reader.groups(object, apex), request), {}, 0
   for _, backend in ipairs(group and group.backends or {}) do total = total + backend.weight end
   for _, backend in ipairs(total > 0 and group.backends or {}) do
-    if backend.weight > 0 then out[#out + 1] = { service = backend.service, share = backend.weight / total } end
+    if backend.weight > 0 then
+      out[#out + 1] = { service = backend.service, share = backend.weight / total, rule = group.at and group.at - 1 }
+    end
   end
   for _, mirror in ipairs(total > 0 and group.mirrors or {}) do
     out[#out + 1] = { service = mirror.service, share = mirror.share, mirror = true }
@@ -128,12 +131,13 @@ end
 local function count(self, part, pod, status, latency, rate)
   if rate == 0 then return end
   local name = pod and pod.metadata.name
-  local key = table.concat({ name or "-", part.service, part.via, part.route, status, latency }, " ")
+  local key = table.concat({ name or "-", part.service, part.via, part.route, status, latency, part.rule }, " ")
   local flow = flow_of(self, part.namespace, key, function()
     return {
       pod = name, app = pod and pod.metadata.labels.app, workload = pod and workload_of(pod),
       version = pod and behaviour.version(pod.spec.containers[1].image), service = part.service, port = part.port,
       status = status, latency = latency, via = part.via, route = part.route, canary = part.canary,
+      rule = part.rule,
     }
   end)
   flow.rate = flow.rate + rate
@@ -168,6 +172,7 @@ local function follow(self, source)
     local part = {
       namespace = source.namespace, service = share.service, via = reader and reader.name or "service",
       route = object and object.metadata.name or source.service, canary = share.service:find("%-canary$") ~= nil,
+      rule = share.rule,
     }
     if share.nowhere then
       local totals = self.rates[source.namespace]

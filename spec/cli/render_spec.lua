@@ -76,8 +76,8 @@ describe("serin render", function()
     assert.truthy(table.concat(words(result), "\n"):find("create HorizontalPodAutoscaler/app-primary", 1, true))
   end)
 
-  for _, provider in ipairs({ "appmesh:v1beta2", "contour", "gatewayapi:v1", "gloo", "istio", "kuma", "linkerd", "osm",
-    "smi:v1alpha1", "traefik", "kubernetes" }) do
+  for _, provider in ipairs({ "appmesh:v1beta2", "contour", "gatewayapi:v1", "gloo", "istio", "kong", "kuma", "linkerd",
+    "osm", "smi:v1alpha1", "traefik", "kubernetes" }) do
     it("walks to the end with the provider " .. provider, function()
       local result, code, err = rendered(manifests.canary("app", { provider = provider, analysis = ANALYSIS,
         service = "port: 80, targetPort: 9898, meshName: mesh, gatewayRefs: [{name: gw, namespace: demo}]" }))

@@ -23,6 +23,9 @@ local INGRESS = [[
 local APISIX = [[
 {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, metadata: {name: app-app-canary-canary, namespace: demo},
  spec: {http: [{name: main, backends: [{serviceName: app-canary, servicePort: 80, weight: 100}]}]}}]]
+local HTTPROUTE = [[
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: app-canary, namespace: demo},
+ spec: {rules: [{backendRefs: [{name: app-canary, port: 80, weight: 100}]}]}}]]
 
 --- A world in which 100 requests a second have gone to one pod, 10 % of them in vain, for a minute.
 local function after_a_minute(route)
@@ -56,6 +59,8 @@ local METRICS = {
     "skipper_serve_route_duration_seconds", 1, INGRESS },
   { "apisix_http_status", 'code=~"5.."', 'route=~"demo_app-app-canary-canary_.*"', "apisix_http_latency", 1000,
     APISIX },
+  { "kong_http_requests_total", 'code=~"5.."', 'route=~"httproute[.]demo[.]app-canary[.](.+[.])?0[.][0-9]+"',
+    "kong_request_latency_ms", 1000, HTTPROUTE },
 }
 
 describe("sandbox.families", function()

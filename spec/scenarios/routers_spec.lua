@@ -27,6 +27,7 @@ local ROUTERS = {
   gloo = { of = {}, matches = true },
   contour = { of = {}, matches = true },
   skipper = { of = BESIDE_INGRESS },
+  kong = { of = { service = GATEWAY }, matches = true },
   nginx = { of = BESIDE_INGRESS, matches = true },
 }
 

@@ -1,0 +1,44 @@
+--- The builtin queries as they go out, of the providers that no recording of Flagger's knows.
+
+local check = require("metrics.check")
+local routing = require("spec.support.routing")
+
+local INTERVAL = "1m"
+
+--- The query of the one builtin check `name` of a canary.
+local function asked(parts, name)
+  local analysis = { interval = "30s", metrics = { { name = name, interval = INTERVAL,
+    thresholdRange = name == "request-duration" and { max = 500 } or { min = 99 } } } }
+  for key, value in pairs(parts.analysis or {}) do analysis[key] = value end
+  local canary = routing.canary({ provider = parts.provider, spec = parts.spec, service = parts.service,
+    analysis = analysis })
+  local item = check.plan(canary, { metrics_server = "http://prom:9090" }, {}, 0, {})[1]
+  local query = item.request.url:match("query=([^&]*)"):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
+  return query:gsub("%s+", " "):match("^ ?(.*)$")
+end
+
+local AB = { iterations = 2, match = { { headers = { ["x-user"] = { exact = "insider" } } } } }
+
+describe("the builtin queries of kong", function()
+  local REFS = { gatewayRefs = { { name = "kong" } } }
+  local ROUTE = 'route=~"httproute[.]demo[.]app[.](.+[.])?0[.][0-9]+"'
+
+  it("of A/B tests ask for the rule of those who match", function()
+    assert.equal(("sum(rate(kong_http_requests_total{%s,code!~\"5..\"}[1m])) / " ..
+      "sum(rate(kong_http_requests_total{%s}[1m])) * 100"):format(ROUTE, ROUTE),
+      asked({ provider = "kong", service = REFS, analysis = AB }, "request-success-rate"))
+    assert.equal(("histogram_quantile(0.99, sum(rate(kong_request_latency_ms_bucket{%s}[1m])) by (le))"):format(ROUTE),
+      asked({ provider = "kong", service = REFS, analysis = AB }, "request-duration"))
+  end)
+
+  for name, analysis in pairs({ shares = { stepWeight = 10 }, ["shares of those who match"] = { stepWeight = 10,
+    match = AB.match }, ["blue/green"] = { iterations = 2 } }) do
+    it("of " .. name .. " ask the canary's pods, since Kong counts both arms as one", function()
+      local query = asked({ provider = "kong", service = REFS, analysis = analysis }, "request-success-rate")
+      assert.truthy(query:find("http_request_duration_seconds_count", 1, true), query)
+      assert.truthy(query:find('kubernetes_pod_name=~"app-', 1, true), query)
+    end)
+  end
+end)
