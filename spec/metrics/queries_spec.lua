@@ -42,3 +42,20 @@ describe("the builtin queries of kong", function()
     end)
   end
 end)
+
+describe("the builtin queries of haproxy", function()
+  local spec = { ingressRef = { apiVersion = "networking.k8s.io/v1", kind = "Ingress", name = "web" } }
+  local PROXY = 'proxy=~"demo_svc_app-canary_[0-9a-zA-Z-]+"'
+
+  it("ask for the backend of the canary's Service", function()
+    assert.equal(("sum(rate(haproxy_backend_http_responses_total{%s,code!=\"5xx\"}[1m])) / " ..
+      "sum(rate(haproxy_backend_http_responses_total{%s}[1m])) * 100"):format(PROXY, PROXY),
+      asked({ provider = "haproxy", spec = spec }, "request-success-rate"))
+  end)
+
+  it("take a mean for the latency, and only while requests come", function()
+    assert.equal(("max(haproxy_backend_response_time_average_seconds{%s}) * 1000 and " ..
+      "sum(rate(haproxy_backend_http_responses_total{%s}[1m])) > 0"):format(PROXY, PROXY),
+      asked({ provider = "haproxy", spec = spec }, "request-duration"))
+  end)
+end)

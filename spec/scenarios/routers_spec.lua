@@ -29,6 +29,7 @@ local ROUTERS = {
   skipper = { of = BESIDE_INGRESS },
   kong = { of = { service = GATEWAY }, matches = true },
   nginx = { of = BESIDE_INGRESS, matches = true },
+  haproxy = { of = BESIDE_INGRESS, matches = true },
 }
 
 --- The shares of one request of a user with `headers`, by Service.
