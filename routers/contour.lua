@@ -81,8 +81,8 @@ function contour.routes(canary, seen)
   return routes
 end
 
---- Whether Contour found the newest generation valid. One to which no root leads is not waited for: nobody's requests go
---- by it, and it may be that they never shall.
+--- Whether Contour found the newest generation valid. One to which no root leads is not waited for: nobody's requests
+--- go by it, and it may be that they never shall.
 function contour.accepted(_, seen)
   local items = object.at(seen.route, "status", "conditions")
   local orphaned = object.at(seen.route, "status", "currentStatus") == "orphaned"

@@ -1,6 +1,6 @@
 --- Gateway API: an HTTPRoute named after the apex, or the kind of route that spec.service.routeKind names.
--- `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields; `gatewayapi:v1alpha2` is for TCPRoutes before Gateway API
--- 1.6, which serves them as v1.
+-- `gatewayapi:v1` and `gatewayapi:v1beta1` differ in few fields; `gatewayapi:v1alpha2` is for TCPRoutes before Gateway
+-- API 1.6, which serves them as v1.
 
 local acceptance = require("routing.acceptance")
 local json = require("json")

@@ -2,8 +2,8 @@
 -- requests it gets, a second Ingress `<ingress>-canary` leads there. Its documentation releases canaries so:
 --   github.com/haproxytech/kubernetes-ingress: documentation/canary-deployment.md, pkg/route/route.go (AddCustomRoute)
 --
--- The other controller, jcmoraisjr/haproxy-ingress, is not served: its blue-green weights want one Service over the pods
--- of both arms, but the apex selects the primary's alone, and HAProxy counts by Service.
+-- The other controller, jcmoraisjr/haproxy-ingress, is not served: its blue-green weights want one Service over the
+-- pods of both arms, but the apex selects the primary's alone, and HAProxy counts by Service.
 
 local headers = require("routing.headers")
 local ingress = require("routing.ingress")
@@ -45,7 +45,8 @@ local function absent(canary)
 end
 
 local METHODS = { exact = "str", prefix = "beg", suffix = "end", regex = "reg" }
-local ONE = "spec.analysis.match: expected one entry with one header, all that HAProxy's controller can compare, found %s"
+local ONE = "spec.analysis.match: expected one entry with one header, all that HAProxy's controller can compare, " ..
+  "found %s"
 local WORD = "spec.analysis.match[0].headers.%s: expected %s without blanks, quotes, backslashes, # and braces, " ..
   "which mean something in HAProxy's configuration, found %s"
 
@@ -88,8 +89,8 @@ end
 local function impossible(canary)
   if not canary.ingress then return ingress.NO_REFERENCE end
   if is_matched(canary) and canary.strategy == "canary" then
-    return "spec.analysis.iterations: expected 1 or more beside spec.analysis.match, since HAProxy's controller cannot " ..
-      "weigh requests that match, found 0"
+    return "spec.analysis.iterations: expected 1 or more beside spec.analysis.match, since HAProxy's controller " ..
+      "cannot weigh requests that match, found 0"
   end
 end
 

@@ -10,12 +10,12 @@ local shape = require("routing.shape")
 
 local paths = {}
 
-local DEFAULT = "spec.defaultBackend leads to %s: expected paths that do, since HAProxy's controller gives a share of " ..
-  "nothing else"
-local HOST = "spec.rules[%d].host: expected one that is written out, since a share is taken from all hosts that fit, " ..
-  "found %s"
-local TAKEN = "spec.rules[%d].http.paths[%d].path: expected none below %s of %s, whose share HAProxy's controller takes " ..
-  "from all that begins with it, found %s"
+local DEFAULT = "spec.defaultBackend leads to %s: expected paths that do, since HAProxy's controller gives a share " ..
+  "of nothing else"
+local HOST = "spec.rules[%d].host: expected one that is written out, since a share is taken from all hosts that " ..
+  "fit, found %s"
+local TAKEN = "spec.rules[%d].http.paths[%d].path: expected none below %s of %s, whose share HAProxy's controller " ..
+  "takes from all that begins with it, found %s"
 
 local function said(main, message, ...) return ("%s: %s"):format(shape.title(main), message:format(...)) end
 
@@ -82,7 +82,9 @@ function paths.spec(canary, main)
   local ours = list.filter(all, function(one) return one.leads end)
   local err = impossible(canary, main, all, ours)
   if err then return nil, err end
-  if #ours == 0 then return nil, ("backend %s not found in ingress %s"):format(canary.names.apex, canary.ingress.name) end
+  if #ours == 0 then
+    return nil, ("backend %s not found in ingress %s"):format(canary.names.apex, canary.ingress.name)
+  end
   local spec, by_host = object.copy(main.spec), {}
   spec.defaultBackend, spec.rules = nil, json.array()
   for _, one in ipairs(outermost(ours)) do

@@ -32,7 +32,8 @@ local routes = {
 -- What a story's name says of it: its provider, and the proxy it is carried by where that is not the Ingress.
 local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
-  replicas = { "replicas" }, istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
+  istio = { "istio", "istio" }, meshgateway = { "gatewayapi:v1 istio", "istio" }, replicas = { "replicas" },
+  bluegreen = { "kubernetes" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
   contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }

@@ -1,9 +1,9 @@
 --- HAProxy's own exporter (`prometheus-exporter`): the backend that the controller makes of a Service and one of its
--- ports, `<namespace>_svc_<service>_<port>`. Codes come as classes, "5xx".
+-- ports, `<namespace>_svc_<service>_<port>`. Codes are classes, "5xx".
 --
--- It has no histogram of latencies, so no quantile and no `buckets`: `request-duration` is judged by HAProxy's mean over
--- the last 1024 requests of the slowest instance, which forgets by requests and not by time. It counts only while
--- requests come.
+-- It has no histogram of latencies, so no quantile and no `buckets`: `request-duration` is judged by HAProxy's mean
+-- over the last 1024 requests of the slowest instance, which forgets by requests and not by time. It counts only
+-- while requests come.
 -- github.com/haproxy/haproxy: addons/promex; github.com/haproxytech/kubernetes-ingress: documentation/prometheus.md,
 -- pkg/service/service.go (GetBackendName)
 
