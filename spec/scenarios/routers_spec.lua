@@ -6,6 +6,7 @@ local manifests = require("spec.support.manifests")
 local ANALYSIS = "interval: 10s, threshold: 2, stepWeight: 20, maxWeight: 40, " ..
   "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
 local AB = "interval: 10s, threshold: 2, iterations: 2, match: [{headers: {x-canary: {exact: insider}}}]"
+local MATCH = ", match: [{headers: {x-canary: {exact: insider}}}]"
 
 local BESIDE_INGRESS = { objects = manifests.ingress("web", "app"),
   spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}", users = { "Ingress", "web" } }
@@ -28,8 +29,10 @@ local ROUTERS = {
   contour = { of = {}, matches = true },
   skipper = { of = BESIDE_INGRESS },
   kong = { of = { service = GATEWAY }, matches = true },
-  nginx = { of = BESIDE_INGRESS, matches = true },
-  haproxy = { of = BESIDE_INGRESS, matches = true },
+  nginx = { of = BESIDE_INGRESS, matches = true, weighs = false },
+  haproxy = { of = BESIDE_INGRESS, matches = true, weighs = false },
+  gatewayapi = { of = { service = GATEWAY }, matches = true, provider = "gatewayapi:v1" },
+  istio = { of = {}, matches = true },
 }
 
 --- The shares of one request of a user with `headers`, by Service.
@@ -90,6 +93,22 @@ for provider, router in pairs(ROUTERS) do
       assert.equal(0, run.world.traffic.lost)
       assert.same(before, users_own(run, provider))
     end)
+
+    if router.matches and router.weighs ~= false then
+      it("sends a share of who matches to the canary where weights rise, and nobody else", function()
+        local run = begin.progressing(change_of(provider, ANALYSIS .. MATCH))
+        run:wait(function() return run:status("demo", "app").canaryWeight == 20 end)
+        assert.near(0.2, shares(run, { ["x-canary"] = "insider" })["app-canary"], 1e-9)
+        assert.is_nil(shares(run, { ["x-canary"] = "other" })["app-canary"])
+        assert.is_nil(shares(run, {})["app-canary"])
+      end)
+    elseif router.matches then
+      it("refuses to weigh who matches", function()
+        local run = begin.applied(change_of(provider, ANALYSIS .. MATCH))
+        run:wait(function() return run:condition("demo", "app", "Stalled") ~= nil end)
+        assert.truthy(run:condition("demo", "app", "Stalled").message:find("cannot weigh requests that match", 1, true))
+      end)
+    end
 
     if router.matches then
       it("sends who matches to the canary, and nobody else", function()
