@@ -33,7 +33,7 @@ local function tenant(ctx, label, source, kind)
   if made and kind then
     found, message, code = run.header(ctx.host, script)
     if found then message = header.problem(found, kind) end
-    if found and message then message = ("%s: %s"):format(label, message) end
+    if found and message then message = header.message(label, source, message) end
     if found and not message then script.fields = found.fields else script = nil end
   end
   if code ~= "REFUSED" then known[label] = { source = source, script = script, message = message } end

@@ -62,7 +62,7 @@ function scripts.load(host, files, kind, name)
   found, message = run.header(host, script)
   if not found then return nil, message end
   message = header.problem(found, kind, name)
-  if message then return nil, ("%s: %s"):format(file.label, message) end
+  if message then return nil, header.message(file.label, sources[module].source, message) end
   script.fields, script.grants = found.fields, grants.read(found.fields.grants)
   return script
 end

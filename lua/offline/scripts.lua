@@ -55,7 +55,7 @@ local function test(host, path, kind, name, source)
   found, message = run.header(host, script)
   if not found then return message end
   message = header.problem(found, kind, name)
-  if message then return message end
+  if message then return header.message(label, source, message) end
   script.fields, script.grants = found.fields, grants.read(found.fields.grants)
   for _, own in ipairs(found.functions) do
     if own == "selftest" then

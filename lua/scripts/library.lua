@@ -50,7 +50,7 @@ local function tested(self, file, made)
   local found, message, code = run.header(self.host, script)
   if not found then return nil, message, code end
   message = header.problem(found, file.kind, file.name)
-  if message then return nil, ("%s: %s"):format(file.label, message) end
+  if message then return nil, header.message(file.label, self.sources[file.module].source, message) end
   script.fields = found.fields
   script.grants = grants.read(found.fields.grants)
   for _, name in ipairs(found.functions) do

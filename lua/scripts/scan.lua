@@ -1,4 +1,5 @@
---- What a Lua source requires: the literal names behind `require`, comments and texts left out.
+--- What a Lua source requires: the literal names behind `require`, comments and texts left out; and where in it the
+--- words of a message stand.
 
 local scan = {}
 
@@ -63,6 +64,32 @@ function scan.requires(source)
     at = stop + 1
   end
   return out
+end
+
+--- The words of a message about a field: its path, then what was found there.
+local function words_of(message)
+  local out = {}
+  local path, rest = message:match("^([%w_.%[%]]+): (.*)$")
+  for word in (path or ""):gmatch("%a[%w_]*") do out[#out + 1] = word end
+  out[#out + 1] = (rest or ""):match('found "([^"]+)"') or (rest or ""):match("%(found ([%w_]+),")
+    or (rest or ""):match("found (%S+)$")
+  return out
+end
+
+--- The line that a message about a field of the header is about: of the last of its words that stands in the source,
+--- each looked for behind the one before it. nil when none does.
+function scan.line(source, message)
+  local words, wanted, found = words_of(message), 1, nil
+  while wanted <= #words do
+    local at, hit = found or 1, nil
+    while at <= #source and not hit do
+      local kind, text, stop = token(source, at)
+      if (kind == "name" or kind == "text") and text == words[wanted] then hit = stop + 1 end
+      at = stop + 1
+    end
+    found, wanted = hit or found, wanted + 1
+  end
+  return found and 1 + select(2, source:sub(1, found - 1):gsub("\n", "")) or nil
 end
 
 return scan

@@ -23,6 +23,8 @@ local routes = {
   gateway = backends("httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name"),
   istio = backends("virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host"),
   contour = backends("httpproxies.projectcontour.io", ".spec.routes[0].services[*]", "name"),
+  ramp = backends("traefikservices.traefik.io", ".spec.weighted.services[*]", "name"),
+  split = backends("ingressroutes.traefik.io", ".spec.routes[0].services[*]", "name"),
   nginx = { kind = "ingresses.networking.k8s.io", name = "app-canary",
     path = [[app-canary {.metadata.annotations.nginx\.ingress\.kubernetes\.io/canary-weight}]] },
 }
@@ -31,6 +33,7 @@ local routes = {
 local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
   istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
+  ramp = { "traefik" }, split = { "ingressroute" }, hostile = { "traefik" }, tenant = { "traefik" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
   contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
@@ -165,7 +168,8 @@ function methods:ask(intent)
 end
 
 --- Applies the target and its Canary.
---- @param name string  traefik, gateway, nginx, contour, istio, meshgateway or bluegreen
+--- @param name string  traefik, gateway, nginx, contour, istio, meshgateway or bluegreen; of the scripts: ramp, split,
+---   hostile or tenant
 --- @param run string   makes the namespace's name unique
 --- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
 function story.new(name, run, analysis)
