@@ -4,6 +4,7 @@ local bundle = require("scripts.bundle")
 local folder = require("scripts.folder")
 local grants = require("scripts.grants")
 local header = require("scripts.header")
+local library = require("scripts.library")
 local run = require("scripts.run")
 
 local scripts = {}
@@ -57,13 +58,7 @@ local function test(host, path, kind, name, source)
   message = header.problem(found, kind, name)
   if message then return header.message(label, source, message) end
   script.fields, script.grants = found.fields, grants.read(found.fields.grants)
-  for _, own in ipairs(found.functions) do
-    if own == "selftest" then
-      local ok
-      ok, message = run.selftest(host, script)
-      if not ok then return message end
-    end
-  end
+  if header.functions(found).selftest then return select(2, run.selftest(host, script)) end
 end
 
 --- nil, or the finding about a script. Waits.
@@ -88,18 +83,18 @@ function scripts.check(host, path, source)
   return message and finding(path, message) or nil
 end
 
---- { [kind] = { [name] = true } } of the folders of --scripts, and { [kind] = { names } }; or nil and a message.
-function scripts.names(list, dirs)
-  local known, names = {}, {}
-  for kind in pairs(header.KINDS) do known[kind], names[kind] = {}, {} end
-  local found, message = folder.look(list, dirs)
+local QUIET = { debug = function() end, info = function() end, warn = function() end, error = function() end }
+
+--- The scripts of folders as `serin run` has them: what is wrong with one is said where it is named. Waits. Or nil and
+--- a message.
+--- @param script table  the module `script`
+--- @param dirs table    the folders of --scripts
+function scripts.library(script, dirs)
+  local found, message = folder.look(script.list, dirs)
   if not found then return nil, message end
-  for _, file in pairs(found.files) do
-    known[file.kind][file.name] = true
-    table.insert(names[file.kind], file.name)
-  end
-  for _, some in pairs(names) do table.sort(some) end
-  return known, names
+  local out = library.new({ host = { script = script, log = QUIET }, folders = dirs })
+  out:load()
+  return out
 end
 
 return scripts

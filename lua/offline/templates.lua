@@ -3,6 +3,7 @@
 local address = require("metrics.address")
 local nearest = require("util.nearest")
 local observer = require("metrics.observer")
+local params = require("util.params")
 local template = require("metrics.template")
 
 local templates = {}
@@ -53,11 +54,15 @@ function templates.alert(object, world, found)
       found.error("spec." .. name, ("expected a URL, found %q"):format(spec[name]:sub(1, 256)))
     end
   end
-  local script = type(spec.script) == "table" and spec.script.name
-  if text(script) and world.has_scripts and not world.scripts.notify[script] then
-    local close = nearest.of(script, world.scripts.notify)
-    found.error("spec.script.name", ("expected a script of --scripts, found %s%s"):format(script,
-      close and (" (did you mean %s?)"):format(close) or ""))
+  local script = type(spec.script) == "table" and spec.script or {}
+  if text(script.name) and world.library then
+    local known, message = world.library:find("notify", script.name)
+    if not known then
+      found.error("spec.script.name", message)
+    else
+      known, message = params.read(known.fields.params or {}, script.params, "spec.script.params")
+      if not known then found.error(message:match("^([%w._%[%]-]+): (.*)$")) end
+    end
   end
   templates.secret(object, spec.secretRef, "spec.secretRef", world, found)
 end

@@ -22,7 +22,8 @@ header.KINDS = {
 local COMMON = { name = true, kind = true, api = true, params = true, grants = true, doc = true }
 local OF_ROUTERS = { weighted = "boolean", mirrors = "mirrors", matches = "boolean", affinity = "boolean",
   resolution = "resolution", aliases = "aliases" }
-local OF_POLICIES = { samples = "boolean", own_weights = "boolean", strategies = "aliases" }
+local OF_POLICIES = { samples = "boolean", own_weights = "boolean", absolute = "boolean",
+  strategies = "aliases" }
 local OWN = { router = OF_ROUTERS, policy = OF_POLICIES } -- fields of a kind
 
 local function expected(field, what, found)
@@ -128,6 +129,13 @@ function header.problem(found, kind, name)
   if bad then return bad end
   local _, message = grants.read(fields.grants)
   return message
+end
+
+--- The functions that a worker found, as a set.
+function header.functions(found)
+  local out = {}
+  for _, name in ipairs(found.functions) do out[name] = true end
+  return out
 end
 
 --- What is wrong with the header, with the name of the script and the line of its source that it is about.

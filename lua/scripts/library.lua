@@ -51,14 +51,12 @@ local function tested(self, file, made)
   if not found then return nil, message, code end
   message = header.problem(found, file.kind, file.name)
   if message then return nil, header.message(file.label, self.sources[file.module].source, message) end
-  script.fields = found.fields
+  script.fields, script.functions = found.fields, header.functions(found)
   script.grants = grants.read(found.fields.grants)
-  for _, name in ipairs(found.functions) do
-    if name == "selftest" then
-      local ok
-      ok, message = run.selftest(self.host, script)
-      if not ok then return nil, message end
-    end
+  if script.functions.selftest then
+    local ok
+    ok, message = run.selftest(self.host, script)
+    if not ok then return nil, message end
   end
   return script
 end

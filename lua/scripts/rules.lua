@@ -17,7 +17,9 @@ function rules.shown(value)
   return type(value) == "string" and ("%q"):format(value:sub(1, 64)) or tostring(value)
 end
 
-local function expected(field, what, found) return ("%s: expected %s, found %s"):format(field, what, rules.shown(found)) end
+local function expected(field, what, found)
+  return ("%s: expected %s, found %s"):format(field, what, rules.shown(found))
+end
 
 local function hinted(field, what, word, known)
   local close = nearest.of(tostring(word), known)
@@ -37,8 +39,9 @@ local function is_texts(value)
 end
 
 -- type -> what a bound is, as a test, in words, and as the number it stands for
-local COUNT = { function(value) return math.tointeger(value) ~= nil end, "a whole number", function(value) return value end }
-local NUMBER = { is_number, "a number", function(value) return value end }
+local function itself(value) return value end
+local COUNT = { function(value) return math.tointeger(value) ~= nil end, "a whole number", itself }
+local NUMBER = { is_number, "a number", itself }
 local BOUNDS = { number = NUMBER, integer = NUMBER, list = COUNT, duration = {
   function(value) return is_number(value) or is_text(value) and duration.parse(value) ~= nil end,
   "a duration like 90s or seconds",

@@ -207,3 +207,121 @@ describe("serin check of a script", function()
     assert.truthy(line:find("params.a: expected at most 1, found 2", 1, true), line)
   end)
 end)
+
+describe("serin check of manifests that name scripts", function()
+  local library = require("spec.support.library")
+  local dir
+
+  local FILES = {
+    ["checks/burn.lua"] = [[
+local burn = { name = "burn", api = 1, params = { most = { type = "number", max = 9, required = true } } }
+function burn.run() return verdict.pass{} end
+return burn]],
+    ["checks/broken.lua"] = 'return {\n  name = "broken", api = 1, rum = tostring }',
+    ["policies/ramp.lua"] = [[
+local ramp = { name = "ramp", api = 1, own_weights = true, strategies = { "canary" },
+  params = { start = { type = "integer", default = 5 }, max = { type = "integer", default = 50 } } }
+function ramp.decide() return { action = "hold", reason = "none" } end
+function ramp.check(params, path)
+  if params.start > params.max then
+    return ("%s.start: expected at most %d, found %d"):format(path, params.max, params.start)
+  end
+end
+return ramp]],
+    ["routers/file.lua"] = [[
+return { name = "file", api = 1, weighted = true, mirrors = false, matches = false, affinity = false, resolution = 10,
+  aliases = { "files" }, reads = tostring, prepare = tostring, routes = tostring, shift = tostring,
+  restore = tostring }]],
+    ["notify/card.lua"] = [[
+return { name = "card", api = 1, params = { url = { type = "string" } }, render = tostring }]],
+  }
+
+  local CANARY = [[
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: app, namespace: demo}
+spec:
+  provider: file
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: app}
+  service: {port: 80}
+  analysis:
+    interval: 1m
+    threshold: 5
+    policy: {name: ramp, params: {start: 5, max: 40}}
+    metrics:
+    - {name: burn, script: {name: burn, params: {most: 2}}}
+---
+apiVersion: flagger.app/v1beta1
+kind: AlertProvider
+metadata: {name: talk, namespace: demo}
+spec: {type: lua, address: "http://chat", script: {name: card, params: {url: x}}}
+]]
+
+  before_each(function()
+    dir = library.folder()
+    for path, text in pairs(FILES) do library.write(dir, path, text) end
+  end)
+
+  after_each(function()
+    library.clean()
+    verb.clean()
+  end)
+
+  --- What is found when `from` is `to`.
+  local function found(from, to)
+    local list = findings((CANARY:gsub(from, to)), "--scripts", dir)
+    local out = {}
+    for index, item in ipairs(list) do out[index] = item.field .. ": " .. item.message end
+    return out
+  end
+
+  it("finds nothing in what is right", function()
+    assert.same({}, found("nothing", "else"))
+    assert.same({}, found("provider: file", "provider: files"))
+  end)
+
+  for from, case in pairs({
+    ["start: 5,"] = { "strat: 5,", 'spec.analysis.policy.params.strat: expected a known parameter '
+      .. '(did you mean start?), found "strat"' },
+    ["max: 40"] = { "max: 4", "spec.analysis.policy.params.start: expected at most 4, found 5" },
+    ["name: ramp"] = { "name: rmap", "spec.analysis.policy.name: expected one of burn_rate, flagger, kayenta, "
+      .. "sequential, steps, ramp, found rmap (did you mean ramp?)" },
+    ["most: 2"] = { "most: 20", "spec.analysis.metrics[0].script.params.most: expected at most 9, found 20" },
+    ["{most: 2}"] = { "{}", "spec.analysis.metrics[0].script.params.most: expected a value, found none" },
+    ["name: burn, p"] = { "name: brun, p", "spec.analysis.metrics[0].script.name: expected the name of a check script, "
+      .. "one of burn, found brun (did you mean burn?)" },
+    ["name: burn, params: {most: 2}"] = { "name: broken", "spec.analysis.metrics[0].script.name: "
+      .. "checks/broken.lua:2: run: expected a function, found none (found rum, did you mean run?)" },
+    ["provider: file"] = { "provider: flie", "spec.provider: expected one of apisix, appmesh, appmesh:v1beta2, "
+      .. "contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, osm, "
+      .. "skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, traefik, found flie (did you mean file?)" },
+    ["name: card"] = { "name: crad", "spec.script.name: expected the name of a notify script, one of card, found crad "
+      .. "(did you mean card?)" },
+    ["url: x"] = { "ulr: x", 'spec.script.params.ulr: expected a known parameter (did you mean url?), found "ulr"' },
+  }) do
+    it("finds " .. case[1], function() assert.same({ case[2] }, found(from, case[1])) end)
+  end
+
+  it("finds what a script is not made for", function()
+    local list = table.concat(found("threshold: 5", "threshold: 5\n    match: [{headers: {x: {exact: y}}}]\n"
+      .. "    iterations: 3"), "\n")
+    assert.matches("a policy for the strategy ab-testing, found ramp (for canary)", list, 1, true)
+    assert.matches("spec.analysis.match: expected a provider that routes by headers, found file", list, 1, true)
+  end)
+
+  it("tells that a weight is rounded by the script's resolution", function()
+    local list = found("policy: .*metrics", "stepWeight: 25\n    maxWeight: 50\n    metrics")
+    assert.same({ "spec.analysis: the provider file moves traffic in steps of 10 %, so that 25 is rounded" }, list)
+  end)
+end)
+
+describe("a job of the command line that fails", function()
+  it("is told, and its exit code says so", function()
+    local said = ""
+    local code = require("cli.job").guarded(function() error("broken") end,
+      { write = function(_, ...) said = said .. table.concat({ ... }) end })
+    assert.equal(1, code)
+    assert.matches("^serin: .*check_spec.lua:%d+: broken", said)
+    assert.equal(0, require("cli.job").guarded(function() return 0 end))
+  end)
+end)

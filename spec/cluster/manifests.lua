@@ -57,12 +57,13 @@ manifests.analyses.split = "    interval: 10s\n    threshold: 5\n" .. RAMP .. " 
 manifests.analyses.hostile = [[
     interval: 10s
     threshold: 3
-    policy: {name: stuck}
     stepWeight: 20
+    maxWeight: 60
     metrics:
     - {name: spin, script: {name: spin}}
     - {name: hoard, script: {name: hoard}}
 ]]
+manifests.analyses.stuck = "    {interval: 10s, threshold: 3, policy: {name: stuck}, stepWeight: 20}\n"
 manifests.analyses.tenant = [[
     interval: 10s
     threshold: 2

@@ -33,7 +33,8 @@ local routes = {
 local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
   istio = { "istio", "istio" }, bluegreen = { "kubernetes" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
-  ramp = { "traefik" }, split = { "ingressroute" }, hostile = { "traefik" }, tenant = { "traefik" },
+  ramp = { "traefik" }, split = { "ingressroute" }, hostile = { "traefik" },
+  stuck = { "traefik" }, tenant = { "traefik" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
   contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
@@ -169,7 +170,7 @@ end
 
 --- Applies the target and its Canary.
 --- @param name string  traefik, gateway, nginx, contour, istio, meshgateway or bluegreen; of the scripts: ramp, split,
----   hostile or tenant
+---   hostile, stuck or tenant
 --- @param run string   makes the namespace's name unique
 --- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
 function story.new(name, run, analysis)

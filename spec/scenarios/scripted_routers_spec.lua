@@ -71,7 +71,8 @@ describe("a release by a custom router", function()
       if ctx.now.weight >= 40 then return { action = "promote", reason = "enough" } end
       return { action = "shift", weight = ctx.now.weight + 40, reason = "a leap" }
     end }]]
-    local run = library.applied({ provider = "weightfile", analysis = "interval: 10s, threshold: 2, policy: {name: leap}",
+    local run = library.applied({ provider = "weightfile",
+      analysis = "interval: 10s, threshold: 2, policy: {name: leap}",
       files = { ["policies/leap.lua"] = policy, ["routers/weightfile.lua"] = changed("local function with(", [[
 local function hidden(canary)
   for _, name in ipairs({ "custom_policy", "policy_names" }) do

@@ -130,7 +130,8 @@ describe("scripts.library", function()
   for text, message in pairs({
     ["return 1"] = "checks/burn.lua: script: expected a table with name, api and functions, found a number",
     ["local burn = {}"] =
-      "checks/burn.lua: script: expected a table with name, api and functions, found nothing (a script ends with return)",
+      "checks/burn.lua: script: expected a table with name, api and functions, found nothing "
+      .. "(a script ends with return)",
     ["return {\n  name = = 1 }"] = "checks/burn.lua:2: unexpected symbol near '='",
     ['return { name = "brun", api = 1 }'] =
       'checks/burn.lua:1: name: expected "burn", as its file is called, found "brun"',

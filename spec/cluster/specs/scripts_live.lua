@@ -100,22 +100,28 @@ describe("scripts of a user's own on the real control plane", function()
     engine = support.engine("-scripts=spec/cluster/scripts", "-scripts=spec/cluster/hostile", "-tenant-scripts")
     health = watch_health()
     local run = ("%x"):format(os.time())
-    for name, analysis in pairs({ ramp = "ramped", split = "split", hostile = "hostile" }) do
+    for name, analysis in pairs({ ramp = "ramped", split = "split", hostile = "hostile",
+      stuck = "stuck" }) do
       stories[name] = story.new(name, run, analysis)
     end
     tenant(("live-tenant-tenant-%s"):format(run), "")
     stories.tenant = story.new("tenant", run, "tenant")
     left(80)
     for _, one in pairs(stories) do one:wait_for("Initialized", 120) end
-    stories.hostile:release(GOOD)
+    for _, name in ipairs({ "hostile", "stuck" }) do stories[name]:release(GOOD) end
     runs.good = release({ "ramp", "split", "tenant" }, GOOD, "Succeeded")
     runs.bad = release({ "ramp", "split" }, BAD, "Failed")
     left(10)
     tenant(stories.tenant.namespace, PRYING)
     runs.spent = release({ "ramp", "tenant" }, SPENT, "Failed")
     stories.hostile:wait_for("Failed", 240)
-    stories.hostile:close()
-    runs.hostile = stories.hostile:report()
+    runs.stalled = stories.stuck:status()
+    stories.stuck:ask("abort")
+    stories.stuck:wait_for("Failed", 60)
+    for _, name in ipairs({ "hostile", "stuck" }) do
+      stories[name]:close()
+      runs[name] = stories[name]:report()
+    end
   end)
 
   teardown(function()
@@ -176,12 +182,20 @@ describe("scripts of a user's own on the real control plane", function()
     assert.matches("checks/ready%.lua:3: kube is not granted", events)
   end)
 
-  it("rolls back what hostile scripts decide about, at the threshold", function()
+  it("rolls back what hostile checks judge, at the threshold", function()
     assert.equal("Failed", runs.hostile.phases[#runs.hostile.phases])
     assert.equal(0, runs.hostile.traffic.errors)
     assert.matches("checks/spin%.lua:%d+: used 100 ms of CPU", runs.hostile.events)
     assert.matches("checks/hoard%.lua.*memory", runs.hostile.events)
-    assert.matches("policies/stuck%.lua", runs.hostile.events)
+  end)
+
+  it("gives no traffic to what a policy never decides about, says so, and takes a person's word", function()
+    local said
+    for _, item in ipairs(runs.stalled.conditions) do said = item.type == "Stalled" and item.message or said end
+    assert.matches("policies/stuck%.lua:%d+: used 100 ms of CPU", said)
+    assert.same({ "Progressing", 0 }, { runs.stalled.phase, runs.stalled.canaryWeight })
+    assert.equal("Failed", runs.stuck.phases[#runs.stuck.phases])
+    assert.equal(0, runs.stuck.traffic.errors)
   end)
 
   it("answers all the while", function()

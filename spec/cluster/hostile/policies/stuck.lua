@@ -1,4 +1,4 @@
---- A policy that never decides. Its release is rolled back when its checks have failed often enough.
+--- A policy that never decides: its release stays where it is, without traffic, and says so.
 
 local stuck = { name = "stuck", api = 1 }
 

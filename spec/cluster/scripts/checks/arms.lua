@@ -7,7 +7,7 @@ local arms = {
   grants = { "prom" },
   params = {
     worse = { type = "number", default = 1, min = 0, max = 100, unit = "%", doc = "so much worse it may be" },
-    requests = { type = "integer", default = 5, min = 1, unit = "requests", doc = "of the canary; fewer do not decide" },
+    requests = { type = "integer", default = 5, min = 1, doc = "of the canary; fewer do not decide" },
   },
 }
 

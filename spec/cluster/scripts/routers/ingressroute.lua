@@ -33,13 +33,15 @@ local function changed(seen, change)
   return { spec = { routes = routes } }
 end
 
+--- Traefik drops a route with a Service that has no pods, and the canary has none between two releases: an arm without
+--- a share is left out.
 local function split(canary, weight)
   return function(services)
     local result = json.array()
     for _, service in ipairs(services) do
       if service.name == canary.names.apex or service.name == canary.names.primary then
         result[#result + 1] = entry(service, canary.names.primary, 100 - weight)
-        result[#result + 1] = entry(service, canary.names.canary, weight)
+        if weight > 0 then result[#result + 1] = entry(service, canary.names.canary, weight) end
       elseif service.name ~= canary.names.canary then
         result[#result + 1] = service
       end
@@ -62,7 +64,7 @@ local function joined(canary)
   end
 end
 
---- The canary's weight in the first rule that has one; nil when no rule is ours.
+--- The canary's weight in the first rule that is split; nil when no rule is.
 local function live(canary, seen)
   for _, route in ipairs(seen.route.spec.routes or {}) do
     local primary, share
@@ -70,7 +72,7 @@ local function live(canary, seen)
       if service.name == canary.names.primary then primary = service.weight end
       if service.name == canary.names.canary then share = service.weight end
     end
-    if primary and share then return share end
+    if primary then return share or 0 end
   end
 end
 

@@ -18,7 +18,8 @@ describe("ramp", function()
   end)
 
   it("holds while a check has no data", function()
-    local decision = t:decide("ramp", { weight = 10, passed = false, checks = { check("arms", "nodata", nil, "<= 1") } })
+    local decision = t:decide("ramp", { weight = 10, passed = false,
+      checks = { check("arms", "nodata", nil, "<= 1") } })
     assert.same({ "hold", "arms has no data" }, { decision.action, decision.reason })
   end)
 
