@@ -102,7 +102,9 @@ local function look(manifests, sources, world, script)
   local result = require("offline.manifests").check(manifests, world)
   result.scripts = #sources
   for _, item in ipairs(sources) do
-    result.findings[#result.findings + 1] = require("offline.scripts").check({ script = script }, item.path, item.text)
+    for _, finding in ipairs(require("offline.scripts").check({ script = script }, item.path, item.text)) do
+      result.findings[#result.findings + 1] = finding
+    end
   end
   return result
 end

@@ -4,7 +4,7 @@ local job = {}
 
 --- What `fn` returns; when it raises, 1, and the reason on `err`.
 function job.guarded(fn, err)
-  local ok, code = xpcall(fn, debug.traceback)
+  local ok, code = pcall(fn)
   if ok then return code end
   err:write("serin: ", tostring(code), "\n")
   return 1

@@ -5,6 +5,7 @@ local folder = require("scripts.folder")
 local grants = require("scripts.grants")
 local header = require("scripts.header")
 local library = require("scripts.library")
+local lint = require("offline.lint")
 local run = require("scripts.run")
 
 local scripts = {}
@@ -43,6 +44,7 @@ local function sources_of(list, dir)
   return out
 end
 
+--- nil and the grants of its header, or what is wrong with it.
 local function test(host, path, kind, name, source)
   local dir, sub = root_of(path)
   local label = ("%s/%s.lua"):format(sub, name)
@@ -58,17 +60,18 @@ local function test(host, path, kind, name, source)
   message = header.problem(found, kind, name)
   if message then return header.message(label, source, message) end
   script.fields, script.grants = found.fields, grants.read(found.fields.grants)
-  if header.functions(found).selftest then return select(2, run.selftest(host, script)) end
+  local problem = header.functions(found).selftest and select(2, run.selftest(host, script))
+  return problem or nil, kind ~= "lib" and script.grants or nil
 end
 
---- nil, or the finding about a script. Waits.
+--- The findings about a script. Waits.
 --- @param host table  { script = the module `script` }
 function scripts.check(host, path, source)
   local _, message = load(source, "=" .. path:match("[^/]+$"), "t", {})
   if message then
     local line, rest = message:match("^[^:]+:(%d+): (.*)$")
-    return { file = path, line = math.tointeger(tonumber(line)), object = "script", field = "",
-      message = rest or message, severity = "error" }
+    return { { file = path, line = math.tointeger(tonumber(line)), object = "script", field = "",
+      message = rest or message, severity = "error" } }
   end
   local _, sub = root_of(path)
   local kind, name = BY_FOLDER[sub or ""], path:match("([%w_%-]+)%.lua$")
@@ -76,11 +79,20 @@ function scripts.check(host, path, source)
     local known = {}
     for word in pairs(BY_FOLDER) do known[#known + 1] = word end
     table.sort(known)
-    return finding(path, ("expected a script in a folder of its kind: one of %s"):format(table.concat(known, ", ")))
+    return { finding(path, ("expected a script in a folder of its kind: one of %s"):format(table.concat(known, ", "))) }
   end
-  if not name then return finding(path, "expected a name of letters, digits, - and _") end
-  message = test(host, path, kind, name, source)
-  return message and finding(path, message) or nil
+  if not name then return { finding(path, "expected a name of letters, digits, - and _") } end
+  local granted
+  message, granted = test(host, path, kind, name, source)
+  local out = { message and finding(path, message) or nil }
+  for _, item in ipairs(lint.of(source, { grants = granted })) do
+    local told = out[1] and out[1].line == item.line
+    if not told then
+      out[#out + 1] = { file = path, line = item.line, object = "script", field = "", message = item.message,
+        severity = "error" }
+    end
+  end
+  return out
 end
 
 local QUIET = { debug = function() end, info = function() end, warn = function() end, error = function() end }

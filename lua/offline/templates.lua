@@ -1,6 +1,7 @@
 --- MetricTemplates and AlertProviders, by themselves.
 
 local address = require("metrics.address")
+local lint = require("offline.lint")
 local nearest = require("util.nearest")
 local observer = require("metrics.observer")
 local params = require("util.params")
@@ -21,6 +22,9 @@ function templates.metric(object, world, found)
   if spec.provider.type == "lua" then
     local _, message = load(spec.query, "=spec.query", "t", {})
     if message then found.error("spec.query", "expected a Lua script, found: " .. message) end
+    for _, item in ipairs(lint.of(spec.query, { inline = true })) do
+      found.error("spec.query", ("line %d: %s"):format(item.line, item.message))
+    end
     return
   end
   local _, message = template.render(spec.query, observer.model(STAND_IN, {}, "1m"), "default")

@@ -72,7 +72,7 @@ local function words_of(message)
   local path, rest = message:match("^([%w_.%[%]]+): (.*)$")
   for word in (path or ""):gmatch("%a[%w_]*") do out[#out + 1] = word end
   out[#out + 1] = (rest or ""):match('found "([^"]+)"') or (rest or ""):match("%(found ([%w_]+),")
-    or (rest or ""):match("found (%S+)$")
+    or (rest or ""):match("found ([^%s(]+)")
   return out
 end
 

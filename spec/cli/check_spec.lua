@@ -200,6 +200,72 @@ describe("serin check of a script", function()
     assert.truthy(line:find("expected a known field, found \"parms\" (did you mean params?)", 1, true), line)
   end)
 
+  --- What is found in a check with such a body.
+  local function body(text, grants)
+    local _, line = script(("return { name = \"x\", api = 1%s, run = function()\n%s\nend }"):format(
+      grants and (", grants = { %q }"):format(grants) or "", text))
+    return line
+  end
+
+  for text, message in pairs({
+    ['local v = prom.qurey(nil, "up")'] = "prom.qurey: expected one of query, vector (did you mean query?)",
+    ['local v = prom\n.qurey'] = "prom.qurey: expected one of query, vector (did you mean query?)",
+    ["return verdit.pass{}"] = "verdit is not defined (did you mean verdict?)",
+    ["return function() return verdict.passed{} end"] =
+      "verdict.passed: expected one of error, fail, inconclusive, nodata, pass (did you mean pass?)",
+    ["value = 1"] = "value: expected a local, found a global",
+    ["print(1)"] = "print is not defined",
+    ["return string.dump"] = "string.dump: expected one of byte, char, find, format, gmatch, gsub, len, lower, match, "
+      .. "pack, packsize, rep, reverse, sub, unpack, upper",
+    ['return http.request({ url = "http://x" })'] = "http is not granted: expected it in the header's grants",
+  }) do
+    it("finds before it is run: " .. text:gsub("\n", " "), function()
+      assert.equal("x.lua:2: script: " .. message, body(text, "prom"))
+    end)
+  end
+
+  it("finds no fault with locals, fields and what is granted", function()
+    assert.is_nil(body("local prom = {} local print = prom.x return prom.anything, print, json.null", "prom"))
+    assert.is_nil(body('local p = prom p = p.query(nil, "up") return clock.now() + #math.pi, utf8.char(p)', "prom"))
+  end)
+
+  it("names the line of what cannot be required", function()
+    local _, line = script('-- a\n-- b\nlocal rates = require("lib.rats")\nreturn {}')
+    assert.equal("x.lua:3: script: require: expected a script or a shipped module like util.object, found lib.rats",
+      line)
+  end)
+
+  it("names the nearest grant", function()
+    assert.equal("x.lua:1: script: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm "
+      .. "(did you mean prom?)", body("return 1", "promm"))
+  end)
+
+  it("is made of the text of a MetricTemplate too", function()
+    local list = findings([[
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: errors, namespace: demo}
+spec:
+  provider: {type: lua, address: "http://prometheus:9090"}
+  query: |
+    local value = prom.qurey(address, canary.name .. variables.x .. interval .. metric)
+    return valeu
+]])
+    assert.same({
+      { "spec.query", "line 1: prom.qurey: expected one of query, vector (did you mean query?)" },
+      { "spec.query", "line 2: valeu is not defined" },
+    }, { { list[1].field, list[1].message }, { list[2].field, list[2].message } })
+  end)
+
+  it("is told by the program's exit code", function()
+    local program = io.popen("readlink /proc/$PPID/exe"):read("l"):gsub("serin_test$", "serin")
+    local pipe = io.popen(program .. " check examples/scripts/checks/either.lua examples/scripts/lib/steps.lua 2>&1; "
+      .. "echo exit $?")
+    local out = pipe:read("a")
+    pipe:close()
+    assert.equal("2 scripts and 0 objects checked, 0 findings\nexit 0\n", out)
+  end)
+
   it("finds a default that breaks its own rule", function()
     local code, line = script('return { name = "x", api = 1, params = { a = { type = "number", max = 1, default = 2 } }'
       .. ", run = function() end }")
@@ -293,8 +359,8 @@ spec: {type: lua, address: "http://chat", script: {name: card, params: {url: x}}
     ["name: burn, params: {most: 2}"] = { "name: broken", "spec.analysis.metrics[0].script.name: "
       .. "checks/broken.lua:2: run: expected a function, found none (found rum, did you mean run?)" },
     ["provider: file"] = { "provider: flie", "spec.provider: expected one of apisix, appmesh, appmesh:v1beta2, "
-      .. "contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, osm, "
-      .. "skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, traefik, found flie (did you mean file?)" },
+      .. "contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, "
+      .. "osm, skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, traefik, found flie (did you mean file?)" },
     ["name: card"] = { "name: crad", "spec.script.name: expected the name of a notify script, one of card, found crad "
       .. "(did you mean card?)" },
     ["url: x"] = { "ulr: x", 'spec.script.params.ulr: expected a known parameter (did you mean url?), found "ulr"' },

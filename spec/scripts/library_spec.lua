@@ -150,11 +150,12 @@ describe("scripts.library", function()
     ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", max = 1, default = 2 }}}'] =
       "checks/burn.lua:1: params.slo: expected at most 1, found 2",
     ['return { name = "burn", api = 1, run = tostring, grants = { "promm" } }'] =
-      "checks/burn.lua:1: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm",
+      "checks/burn.lua:1: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm "
+      .. "(did you mean prom?)",
     ['return { name = "burn", api = 1, run = tostring, grants = { "kube:v1/Secret" } }'] =
       "checks/burn.lua:1: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found kube:v1/Secret",
     ['local h = require("lib.helpres")\nreturn {}'] =
-      "checks/burn.lua: require: expected a script or a shipped module like util.object, found lib.helpres",
+      "checks/burn.lua:1: require: expected a script or a shipped module like util.object, found lib.helpres",
     ['local h = require "checks.burn"\nreturn {}'] =
       "checks/burn.lua: requires itself: checks.burn -> checks.burn",
     ['local burn = { name = "burn", api = 1, run = tostring,\n  params = {\n    slo = { type = "number" },\n'
