@@ -4,6 +4,7 @@ local bundle = require("scripts.bundle")
 local folder = require("scripts.folder")
 local grants = require("scripts.grants")
 local header = require("scripts.header")
+local inside = require("kit.inside")
 local library = require("scripts.library")
 local lint = require("offline.lint")
 local run = require("scripts.run")
@@ -107,6 +108,21 @@ function scripts.library(script, dirs)
   local out = library.new({ host = { script = script, log = QUIET }, folders = dirs })
   out:load()
   return out
+end
+
+--- Gives a host of the embedded cluster the scripts of folders, run in this process: with the globals, grants and checks
+--- of the workers, but not confined, and what never ends is not ended.
+--- @param dirs table  folders that can be read: `library` or `readable` said so
+function scripts.attach(host, dirs)
+  host.script = { run = inside.run, list = require("script").list }
+  host.library = library.new({ host = { script = host.script, log = QUIET }, folders = dirs })
+  host.library:load()
+end
+
+--- True, or nil and why the folders cannot be read.
+function scripts.readable(dirs)
+  local found, message = folder.look(require("script").list, dirs)
+  return found and true or nil, message
 end
 
 return scripts
