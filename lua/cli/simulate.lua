@@ -30,7 +30,8 @@ code is 0, 1 when the Canary cannot be released, 2 for a wrong command line.
 local KNOWN = {
   traffic = { kind = "text" }, runs = { kind = "number", 1, 1000000, whole = true },
   seed = { kind = "number", 0, 2 ^ 53, whole = true }, policy = { kind = "text", list = true },
-  params = { kind = "text", list = true }, scripts = { kind = "text", list = true }, limit = { kind = "text" }, cluster = { kind = "flag" },
+  params = { kind = "text", list = true }, scripts = { kind = "text", list = true },
+  limit = { kind = "text" }, cluster = { kind = "flag" },
   ["no-timeline"] = { kind = "flag" }, ["mesh-provider"] = { kind = "text" }, output = args.OUTPUT,
 }
 

@@ -110,8 +110,8 @@ function scripts.library(script, dirs)
   return out
 end
 
---- Gives a host of the embedded cluster the scripts of folders, run in this process: with the globals, grants and checks
---- of the workers, but not confined, and what never ends is not ended.
+--- Gives a host of the embedded cluster the scripts of folders, run in this process: with the globals, grants and
+--- checks of the workers, but not confined, and what never ends is not ended.
 --- @param dirs table  folders that can be read: `library` or `readable` said so
 function scripts.attach(host, dirs)
   host.script = { run = inside.run, list = require("script").list }

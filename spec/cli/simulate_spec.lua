@@ -97,7 +97,7 @@ describe("serin simulate", function()
     local path = verb.file(manifests.deployment("app") .. manifests.canary("app", { provider = "traefik",
       analysis = "interval: 1m, threshold: 5, maxWeight: 40, stepWeight: 20, policy: {name: ramp, params: {max: 20}}, "
       .. "metrics: [{name: arms, script: {name: arms}}]" }))
-    local function simulated(traffic, ...)
+    local function by_scripts(traffic, ...)
       local code, out, err = verb.call("simulate", path, "--scripts", "spec/cluster/scripts", "--traffic", traffic,
         "--output", "json", ...)
       assert.equal(0, code, err)
@@ -110,9 +110,10 @@ describe("serin simulate", function()
       end
       return release.outcome, weights
     end
-    assert.same({ "promoted", { 5, 10, 20 } }, { seen(simulated("rps=50").release) })
-    assert.same({ "rolled back", { 5 } }, { seen(simulated("rps=50 canary.errors=20%").release) })
-    local both = simulated("rps=50", "--runs", "2", "--no-timeline", "--policy", "ramp", "--policy", "flagger").policies
+    assert.same({ "promoted", { 5, 10, 20 } }, { seen(by_scripts("rps=50").release) })
+    assert.same({ "rolled back", { 5 } }, { seen(by_scripts("rps=50 canary.errors=20%").release) })
+    local both = by_scripts("rps=50", "--runs", "2", "--no-timeline", "--policy", "ramp",
+      "--policy", "flagger").policies
     assert.same({ "ramp", "cluster", 1, "flagger", 1 }, { both[1].policy, both[1].way, both[1].promoted, both[2].policy,
       both[2].promoted })
   end)
