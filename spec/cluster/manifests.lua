@@ -62,6 +62,8 @@ manifests.analyses.hostile = [[
     metrics:
     - {name: spin, script: {name: spin}}
     - {name: hoard, script: {name: hoard}}
+    - {name: flood, script: {name: flood}}
+    - {name: pry, script: {name: pry}}
 ]]
 manifests.analyses.stuck = "    {interval: 10s, threshold: 3, policy: {name: stuck}, stepWeight: 20}\n"
 manifests.analyses.tenant = [[
