@@ -138,9 +138,10 @@ function header.functions(found)
   return out
 end
 
---- What is wrong with the header, with the name of the script and the line of its source that it is about.
+--- What is wrong with the header, with the name of the script and the line of its source that it is about; of what is
+--- missing, the line where the script gives what it has.
 function header.message(label, source, message)
-  local line = source and scan.line(source, message)
+  local line = source and (scan.line(source, message) or scan.returned(source))
   return line and ("%s:%d: %s"):format(label, line, message) or ("%s: %s"):format(label, message)
 end
 

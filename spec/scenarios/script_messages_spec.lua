@@ -89,7 +89,8 @@ local function checked(change)
   local found = {}
   for _, item in ipairs(json.decode(out).findings) do
     local file = item.file:match("[^/]+/mine%.lua$") or "canary.yaml"
-    found[#found + 1] = ("%s:%d: %s: %s"):format(file, item.line, item.field, item.message)
+    found[#found + 1] = ("%s:%s: %s%s"):format(file, item.line, item.field ~= "" and item.field .. ": " or "",
+      item.message)
   end
   return table.concat(found, "\n")
 end
@@ -115,10 +116,10 @@ describe("a fault in a script is told beside the release and by serin check:", f
   it("a misspelt function", function()
     local check = given("check", "prom.query", "prom.qurey")
     has(said(check), "checks/mine.lua:6: prom.qurey: expected one of query, vector (did you mean query?)")
-    has(checked(check), "checks/mine.lua:6: script: prom.qurey: expected one of query, vector (did you mean query?)")
+    has(checked(check), "checks/mine.lua:6: prom.qurey: expected one of query, vector (did you mean query?)")
     local policy = given("policy", "clock.now", "clock.nwo")
     has(said(policy), "policies/mine.lua:6: clock.nwo: expected one of at, now (did you mean now?)")
-    has(checked(policy), "policies/mine.lua:6: script: clock.nwo: expected one of at, now (did you mean now?)")
+    has(checked(policy), "policies/mine.lua:6: clock.nwo: expected one of at, now (did you mean now?)")
   end)
 
   for kind, one in pairs(KINDS) do
@@ -140,18 +141,16 @@ describe("a fault in a script is told beside the release and by serin check:", f
 
     it("a misspelt type in the params of the header: " .. kind, function()
       local change = given(kind, '"number"', '"nubmer"')
-      local message = "params.most.type: expected one of boolean, duration, integer, list, number, object, string, "
+      local message = "params.most.type: expected one of number, integer, string, boolean, duration, list, object, "
         .. 'found "nubmer" (did you mean number?)'
       has(said(change), one.path .. ":3: " .. message)
-      has(checked(change), one.path .. ":3: script: " .. message)
+      has(checked(change), one.path .. ":3: " .. message)
     end)
 
     it("a missing entry point: " .. kind, function()
       local change = given(kind, "mine." .. entry, "mine.other")
-      local message = entry .. ": expected a function, found none"
-      has(said(change), one.path .. ":")
+      local message = one.path .. ":12: " .. entry .. ": expected a function, found none"
       has(said(change), message)
-      has(checked(change), one.path .. ":")
       has(checked(change), message)
     end)
 

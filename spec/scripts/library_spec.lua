@@ -128,7 +128,7 @@ describe("scripts.library", function()
   end)
 
   for text, message in pairs({
-    ["return 1"] = "checks/burn.lua: script: expected a table with name, api and functions, found a number",
+    ["return 1"] = "checks/burn.lua:1: script: expected a table with name, api and functions, found a number",
     ["local burn = {}"] =
       "checks/burn.lua: script: expected a table with name, api and functions, found nothing "
       .. "(a script ends with return)",
@@ -142,6 +142,8 @@ describe("scripts.library", function()
       "checks/burn.lua:1: print is not defined",
     ['return { name = "burn", api = 1, parms = {}, run = tostring }'] =
       'checks/burn.lua:1: header: expected a known field, found "parms" (did you mean params?)',
+    ['local burn = { name = "burn", api = 1 }\nfunction burn.other() local none return none end\nreturn burn'] =
+      "checks/burn.lua:3: run: expected a function, found none",
     ['return { name = "burn", api = 1, rum = tostring }'] =
       "checks/burn.lua:1: run: expected a function, found none (found rum, did you mean run?)",
     ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "nubmer" } } }'] =
