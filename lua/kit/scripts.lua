@@ -133,6 +133,10 @@ function scripts.decision(answer, context)
   answer, message = binding.check(answer)
   message = message or guard.decision(answer, context.now, context.strategy)
   if message then return nil, message end
+  if answer.action ~= "rollback" and context.now.failed_checks >= context.analysis.threshold then
+    return { action = "rollback", reason = ("failed checks threshold reached %d"):format(context.now.failed_checks),
+      state = answer.state }
+  end
   return answer
 end
 

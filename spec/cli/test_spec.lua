@@ -144,6 +144,8 @@ describe("serin test", function()
         it("picky", function()
           local answer, message = kit.new():decide("picky", { params = { from = 9 } })
           assert.same({ nil, "params.from: expected at most 5" }, { answer, message })
+          assert.equal("hold", kit.new():decide("picky", { failed_checks = 4, passed = false }).action)
+          assert.equal("rollback", kit.new():decide("picky", { failed_checks = 5, passed = false }).action)
         end)]],
     })
     local code, out = run("--no-suite", dir)

@@ -83,7 +83,7 @@ describe("a release by a custom policy", function()
     ["return nil"] = "policy mine: expected a decision, found an error: expected a decision, found nil",
     ["return { action = 'shift', weight = 101, reason = 'r' }"] = "expected a whole number from 0 to 100, found 101",
     ["error('lost')"] = "policies/mine.lua:3: lost",
-    ["local function inner(a)\nreturn a.stepweight + 1 end return { action = 'hold', reason = 'r' .. inner(ctx.analysis) }"] =
+    ["local function inner(a)\nreturn a.stepweight + 1 end\nreturn { action = 'hold', reason = inner(ctx.analysis) }"] =
       "policies/mine.lua:4: attempt to perform arithmetic on a nil value (field 'stepweight')",
     ["return { action = 'shfit', reason = 'r' }"] = "found shfit (did you mean shift?)",
     ["while true do end"] = "policies/mine.lua:3: used 100 ms of CPU",
@@ -107,6 +107,21 @@ describe("a release by a custom policy", function()
     run:wait_for_phase("demo", "app", "Failed", 300)
     assert.same({ 25 }, weights(run)) -- the first step is before the first check
   end)
+
+  for _, body in ipairs({ "return { action = 'hold', reason = 'wait' }",
+    "return { action = 'pause', reason = 'ask', approval = 'qa' }",
+    "return { action = 'shift', weight = 25, reason = 'no higher' }" }) do
+    it("does not outlive the threshold of failed checks, whatever the policy says: " .. body, function()
+      local change = with("if now.weight == 0 then return { action = 'shift', weight = 25, reason = 'first' } end\n"
+        .. body)
+      change.files["checks/no.lua"] = "return { name = 'no', api = 1, run = function() "
+        .. "return verdict.fail{ value = 1, rule = 'never' } end }"
+      change.analysis = change.analysis .. ", metrics: [{name: no, script: {name: no}}]"
+      local run = library.progressing(change)
+      run:wait_for_phase("demo", "app", "Failed", 300)
+      assert.is_true(told(run, "Rolling back app.demo failed checks threshold reached 2"))
+    end)
+  end
 
   it("in the shadow is judged and not obeyed", function()
     local run = library.progressing(with("return { action = 'rollback', reason = 'never' }",

@@ -97,7 +97,7 @@ describe("a release with a custom check", function()
     ["prom.qurey(nil, 'x')"] = "gate.lua:6: prom.qurey: expected one of query, vector (did you mean query?)",
     ["local function inner(t)\nreturn t.left + 1 end local function outer(t) return inner(t.x) end outer({})"] =
       "advancement checkout: checks/gate.lua:7: attempt to index a nil value (local 't')",
-    ["return verdict.pass{ valeu = 1 }"] = "checks/gate.lua: valeu: expected a field of a verdict (did you mean value?)",
+    ["return verdict.pass{ valeu = 1 }"] = "gate.lua: valeu: expected a field of a verdict (did you mean value?)",
     ["return verdict.pas{}"] = "advancement checkout: checks/gate.lua:6: verdict.pas: expected one of",
     ["http.request{ url = 'http://x' }"] = "gate.lua:6: http is not granted: expected it in the header's grants",
     ["while true do end"] = "advancement checkout: checks/gate.lua:6: used 100 ms of CPU",
