@@ -111,6 +111,16 @@ describe("a release with a custom check", function()
     end)
   end
 
+  it("counts no data as the entry's onNoData says", function()
+    local change = with("return verdict.nodata{ rule = 'an answer' }", "}, onNoData: hold")
+    change.analysis = change.analysis:gsub("hold}}%]", "hold}]")
+    local run = library.progressing(change)
+    run:wait(function() return (run:status("demo", "app").canaryWeight or 0) == 25 end)
+    run:pass(120)
+    assert.same({ "Progressing", 0, 25 }, { run:status("demo", "app").phase, run:status("demo", "app").failedChecks,
+      run:status("demo", "app").canaryWeight })
+  end)
+
   it("goes on when the interpreter crashes: that costs a check", function()
     local run = rolled_back("return ('a'):rep(2000):find(('.-'):rep(12) .. 'b')")
     assert.is_true(told(run, "Halt app.demo advancement checkout: checks/gate.lua"))
