@@ -26,17 +26,24 @@ function kit.new()
   return self
 end
 
-local function loaded(self, kind, name)
-  return assert(scripts.load(self.host, self.files, kind, name))
+--- Raises the message alone, in which the script and its line stand, not the place in the kit.
+local function right(value, message)
+  if value == nil then error(message or "expected an answer, found nil", 0) end
+  return value
 end
 
---- The verdict of a check: { verdict =, value =, rule =, message =, ... }. What the script raises is raised.
+local function loaded(self, kind, name)
+  return right(scripts.load(self.host, self.files, kind, name))
+end
+
+--- The verdict of a check: { verdict =, value =, rule =, message =, ... }. What the script raises is raised, and what
+--- the engine would not take as a verdict.
 --- @param given table?  parameters as a user writes them
---- @param more table?   further fields of the context
+--- @param more table?   fields of the context that are others than usual, as { canary = { weight = 20 } }
 function kit_methods:check(name, given, more)
   local script = loaded(self, "check", name)
-  local context = scripts.check_context(self.now, assert(scripts.params(script, given)), more)
-  return assert(scripts.call(self.host, script, "run", { context }))
+  local context = scripts.check_context(self.now, right(scripts.params(script, given)), more)
+  return right(scripts.verdict(script, right(scripts.call(self.host, script, "run", { context }))))
 end
 
 --- The decision of a policy, as the engine would take it; nil and why it would not.
@@ -44,8 +51,10 @@ end
 function kit_methods:decide(name, stated)
   local script = loaded(self, "policy", name)
   local more = merge.copy(stated or {})
-  local given = assert(scripts.params(script, more.params))
+  local given = right(scripts.params(script, more.params))
   more.params = nil
+  local wrong = scripts.policy_problem(self.host, script, given)
+  if wrong then return nil, wrong end
   local context = scripts.policy_context(self.now, given, more)
   local answer, message = scripts.call(self.host, script, "decide", { context })
   if answer == nil then return nil, message end
@@ -85,13 +94,13 @@ function kit_methods:render(name, given, stated)
   local event = merge.copy(EVENT)
   event.fields, event.now = {}, self.now
   for key, value in pairs(stated or {}) do event[key] = value end
-  event.params = assert(scripts.params(script, given))
-  return assert(scripts.call(self.host, script, "render", { event }))
+  event.params = right(scripts.params(script, given))
+  return right(scripts.call(self.host, script, "render", { event }))
 end
 
 local function patched(self, script, entry, canary, seen, refs, want)
-  local value = assert(scripts.call(self.host, script, entry, { canary, seen, want }))
-  return assert(answers.patches(entry, value, refs, seen, canary))
+  local value = right(scripts.call(self.host, script, entry, { canary, seen, want }))
+  return right(answers.patches(entry, value, refs, seen, canary))
 end
 
 --- A router walked through weights, as YAML text for a golden file: what it reads, what `prepare` writes, each shift,
@@ -102,10 +111,11 @@ end
 function kit_methods:walk(name, canary, weights, seen)
   local script = loaded(self, "router", name)
   local object = assert(yaml.decode(canary))[1]
-  local shown = assert(view.of(object, { mesh_provider = name }))
+  local shown, bad = view.of(object, { mesh_provider = name })
+  if not shown then error(bad.message, 0) end
   shown.settings = {}
   seen = merge.copy(seen or {})
-  local refs = assert(answers.reads(assert(scripts.call(self.host, script, "reads", { shown })), shown,
+  local refs = right(answers.reads(right(scripts.call(self.host, script, "reads", { shown })), shown,
     script.grants))
   local out = {}
   local function write(title, list)
@@ -117,7 +127,7 @@ function kit_methods:walk(name, canary, weights, seen)
   for _, weight in ipairs(weights) do
     local want = { primary = 100 - weight, canary = weight, mirrored = false }
     write(("weight %d"):format(weight), patched(self, script, "shift", shown, seen, refs, want))
-    local found = assert(answers.routes(assert(scripts.call(self.host, script, "routes", { shown, seen }))))
+    local found = right(answers.routes(right(scripts.call(self.host, script, "routes", { shown, seen }))))
     if found.canary ~= weight then
       error(("routes: expected %d %% for the canary after its shift, found %d %%"):format(weight, found.canary), 2)
     end

@@ -243,8 +243,12 @@ function advance.step(ctx)
   local failed = (ctx.status.failedChecks or 0) + ((passed or spared) and 0 or 1)
   local judged = judgement.make(ctx, results, failed)
   local decision, base = judged.decision, judged.fields
+  if not passed then base = with(base, { failedChecks = failed }) end -- a policy may shift downwards then
   if not decision then return without_decision(ctx, failed, judged) end
-  if decision.action == "rollback" then return roll_back(ctx, failed, judged) end
+  -- The threshold of the spec stands above every policy: one that forgets it keeps no failing canary in traffic.
+  if decision.action == "rollback" or failed >= ctx.canary.analysis.threshold then
+    return roll_back(ctx, failed, judged)
+  end
   if decision.action == "hold" or decision.action == "pause" then
     return pauses.hold(ctx, judged, with(base, { failedChecks = failed, waiting = unapproved(ctx) }))
   end

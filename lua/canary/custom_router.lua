@@ -8,13 +8,15 @@ local scripted = require("canary.scripted")
 
 local custom = {}
 
+-- What the engine keeps beside the view that routers/README.md tells of: functions among it, which no worker gets.
+local OWN = { settings = true, custom_policy = true, policy_names = true }
 local SETTINGS = { "ingress_annotations_prefix", "ingress_class" }
 
 --- The view of a Canary without what is the engine's own business.
 local function plain(canary)
   local out = {}
   for key, value in pairs(canary) do
-    if key ~= "settings" then out[key] = merge.copy(value) end
+    if not OWN[key] then out[key] = merge.copy(value) end
   end
   out.settings = {}
   for _, name in ipairs(SETTINGS) do out.settings[name] = canary.settings[name] end

@@ -33,8 +33,12 @@ local function tenant(ctx, label, source, kind)
   if made and kind then
     found, message, code = run.header(ctx.host, script)
     if found then message = header.problem(found, kind) end
-    if found and message then message = ("%s: %s"):format(label, message) end
-    if found and not message then script.fields = found.fields else script = nil end
+    if found and message then message = header.message(label, source, message) end
+    if found and not message then
+      script.fields, script.functions = found.fields, header.functions(found)
+    else
+      script = nil
+    end
   end
   if code ~= "REFUSED" then known[label] = { source = source, script = script, message = message } end
   return script, message

@@ -82,13 +82,19 @@ local function read_all(paths)
   return manifests, sources
 end
 
+local function settings_of(options)
+  return require("cli.flags").settings({ "-mesh-provider=" .. (options["mesh-provider"] or "istio") }, function() end,
+    function() end)
+end
+
+--- What is looked at is looked at in this: the flags, and the scripts of --scripts. Waits where there are some.
 local function world_of(options, script)
-  local settings = require("cli.flags").settings(
-    { "-mesh-provider=" .. (options["mesh-provider"] or "istio") }, function() end, function() end)
-  local known, names = require("offline.scripts").names(script.list, options.scripts or {})
-  if not known then return nil, names end
-  return { settings = settings, scripts = known, names = names, has_scripts = #(options.scripts or {}) > 0,
-    allow_missing = options["allow-missing"] }
+  local world = { settings = settings_of(options), allow_missing = options["allow-missing"] }
+  if not options.scripts then return world end
+  local message
+  world.library, message = require("offline.scripts").library(script, options.scripts)
+  if not world.library then return nil, message end
+  return world
 end
 
 --- Waits where there are scripts, whose headers are asked of in workers.
@@ -96,7 +102,9 @@ local function look(manifests, sources, world, script)
   local result = require("offline.manifests").check(manifests, world)
   result.scripts = #sources
   for _, item in ipairs(sources) do
-    result.findings[#result.findings + 1] = require("offline.scripts").check({ script = script }, item.path, item.text)
+    for _, finding in ipairs(require("offline.scripts").check({ script = script }, item.path, item.text)) do
+      result.findings[#result.findings + 1] = finding
+    end
   end
   return result
 end
@@ -110,15 +118,14 @@ function check.run(argv, streams)
   if #options.files == 0 then return select(2, args.misused("check", "expected a file", USAGE, streams)) end
   local script = streams.script or require("script")
   local manifests, sources, message = read_all(options.files)
-  local world
-  if manifests then world, message = world_of(options, script) end
-  if not world then return select(2, args.misused("check", message, USAGE, streams)) end
-  if #sources == 0 then return write(look(manifests, sources, world, script), options, streams.out) end
-  local job = streams.job or function(fn)
-    local engine = require("engine")
-    engine.spawn(function() engine.exit(fn()) end)
+  if not manifests then return select(2, args.misused("check", message, USAGE, streams)) end
+  local function work()
+    local world, wrong = world_of(options, script)
+    if not world then return select(2, args.misused("check", wrong, USAGE, streams)) end
+    return write(look(manifests, sources, world, script), options, streams.out)
   end
-  return job(function() return write(look(manifests, sources, world, script), options, streams.out) end)
+  if #sources == 0 and not options.scripts then return work() end
+  return (streams.job or require("cli.job").start)(work, streams.err)
 end
 
 return check

@@ -5,7 +5,8 @@ local args = require("cli.args")
 local render = {}
 
 local USAGE = [[
-usage: serin render [--output yaml|json] [--status] [--mesh-provider NAME] [--selector-labels LIST] FILE...
+usage: serin render [--output yaml|json] [--status] [--scripts DIR]... [--mesh-provider NAME] [--selector-labels LIST]
+                    FILE...
 
 Runs the lifecycle of each Canary in the files on the embedded cluster, with checks that pass and webhooks that agree,
 and prints every object it creates and every patch it sends, in order. What a Canary refers to is taken from the files,
@@ -13,11 +14,13 @@ or made up in its plainest form, which is said on the standard error. The exit c
 end, 1 when one did not, 2 for a wrong command line.
   --output json           one JSON object for each Canary
   --status                what is written to the Canary itself, too
+  --scripts DIR           a folder of scripts that the Canary may name, as of serin run; they are not confined here
   --mesh-provider NAME    the provider of a Canary that names none (default istio)
   --selector-labels LIST  as of serin run
 ]]
 
 local KNOWN = { output = { kind = "word", "yaml", "json" }, status = { kind = "flag" },
+  scripts = { kind = "text", list = true },
   ["mesh-provider"] = { kind = "text" }, ["selector-labels"] = { kind = "text" } }
 
 --- Two digits of minutes and seconds, hours before them where there are any.
@@ -71,7 +74,8 @@ end
 --- Walks one Canary. True when it was promoted.
 local function one(canary, objects, options, streams)
   local label = ("%s/%s"):format(canary.metadata.namespace, canary.metadata.name)
-  local result, message = require("offline.walk").run(canary, objects, { settings = options.settings })
+  local result, message = require("offline.walk").run(canary, objects, { settings = options.settings,
+    scripts = options.scripts })
   if not result then
     streams.err:write(("serin render: Canary %s: %s\n"):format(label, message))
     return false
@@ -94,6 +98,10 @@ function render.open(options)
   if options["selector-labels"] then flags[#flags + 1] = "-selector-labels=" .. options["selector-labels"] end
   local settings, message = require("cli.flags").settings(flags, function() end, function() end)
   if not settings then return nil, message, 2 end
+  if options.scripts then
+    local ok, unreadable = require("offline.scripts").readable(options.scripts)
+    if not ok then return nil, unreadable, 2 end
+  end
   local objects, why, code = require("offline.objects").read(options.files)
   if not objects then return nil, why, code end
   objects.settings = settings

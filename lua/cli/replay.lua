@@ -169,10 +169,7 @@ end
 local function of_range(options, streams)
   local work, message, code = prepare(options)
   if not work then return fail(streams, message, code) end
-  local job = streams.job or function(fn)
-    local engine = require("engine")
-    engine.spawn(function() engine.exit(fn()) end)
-  end
+  local job = streams.job or require("cli.job").start
   return job(function()
     local result, why = require("offline.range_replay").run(work.canary, work.options)
     if not result then return fail(streams, why, 1) end

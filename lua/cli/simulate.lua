@@ -6,7 +6,8 @@ local report = require("cli.simulate_report")
 local simulate = {}
 
 local USAGE = [[
-usage: serin simulate FILE --traffic SPEC [--runs N] [--seed S] [--policy NAME]... [--limit D] [--output text|json]
+usage: serin simulate FILE --traffic SPEC [--runs N] [--seed S] [--policy NAME]... [--limit D] [--scripts DIR]...
+                      [--output text|json]
 
 Releases the Canary of the file in virtual time, under stated error rates, latencies and outages. One release is made
 on the embedded cluster and told as a timeline; with --runs N or --policy, N releases are drawn for the rates. The exit
@@ -19,6 +20,7 @@ code is 0, 1 when the Canary cannot be released, 2 for a wrong command line.
   --policy NAME           in place of the policy of the Canary; several are compared on the same traffic
   --params JSON           of the policy named before it
   --limit D               a release that has no verdict then is undecided (default 24h)
+  --scripts DIR           a folder of scripts that the Canary may name, as of serin run; they are not confined here
   --cluster               make every release on the embedded cluster; slow
   --no-timeline           the rates alone
   --mesh-provider NAME    the provider of a Canary that names none (default istio)
@@ -28,7 +30,8 @@ code is 0, 1 when the Canary cannot be released, 2 for a wrong command line.
 local KNOWN = {
   traffic = { kind = "text" }, runs = { kind = "number", 1, 1000000, whole = true },
   seed = { kind = "number", 0, 2 ^ 53, whole = true }, policy = { kind = "text", list = true },
-  params = { kind = "text", list = true }, limit = { kind = "text" }, cluster = { kind = "flag" },
+  params = { kind = "text", list = true }, scripts = { kind = "text", list = true },
+  limit = { kind = "text" }, cluster = { kind = "flag" },
   ["no-timeline"] = { kind = "flag" }, ["mesh-provider"] = { kind = "text" }, output = args.OUTPUT,
 }
 
@@ -97,13 +100,15 @@ local function prepare(options)
   out.canary = out.given.canaries[1]
   out.policies, message = policies_of(options, own_policy(out.canary))
   if not out.policies then return nil, message, 2 end
+  out.scripts = options.scripts
   out.runs, out.seed = options.runs or 1, options.seed or 1
   return out
 end
 
 local function timeline(work)
   return require("offline.whole").run(work.canary, work.given.others, { settings = work.given.settings,
-    segments = work.segments, policy = work.policies[1], seed = work.seed, noise = true, limit = work.limit })
+    segments = work.segments, policy = work.policies[1], seed = work.seed, noise = true, limit = work.limit,
+    scripts = work.scripts })
 end
 
 local function compare(work, options, first, streams)
@@ -112,7 +117,7 @@ local function compare(work, options, first, streams)
     local progress = progress_of(streams, policy.name, work.runs)
     local result, message = require("offline.runs").of(work.canary, work.given.others, { settings = work.given.settings,
       segments = work.segments, policy = policy, runs = work.runs, seed = work.seed, limit = work.limit, first = first,
-      cluster = options.cluster }, progress)
+      cluster = options.cluster, scripts = work.scripts }, progress)
     if progress then streams.err:write("\r\27[K") end
     if not result then return nil, ("policy %s: %s"):format(policy.name, message) end
     out[index] = result

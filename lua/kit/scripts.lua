@@ -11,11 +11,15 @@ local merge = require("util.merge")
 local nearest = require("util.nearest")
 local params = require("util.params")
 local run = require("scripts.run")
+local verdict = require("scripts.verdict")
 
 local scripts = {}
 
 local SERVER = "http://prometheus:9090"
-local CANARY = { name = "app", namespace = "test", target = { kind = "Deployment", name = "app" } }
+local CANARY = { name = "app", namespace = "test", provider = "istio", strategy = "canary", phase = "Progressing",
+  target = { kind = "Deployment", name = "app" },
+  services = { apex = "app", primary = "app-primary", canary = "app-canary" },
+  weight = 0, iterations = 0, failed_checks = 0, run_id = "run", run_started_at = "2030-01-01T00:00:00Z" }
 local ANALYSIS = { interval = 60, threshold = 5, max_weight = 50, step_weight = 10, iterations = 0, mirror = false }
 
 --- The files of a folder, or nil and a message. `list` is script.list.
@@ -62,8 +66,9 @@ function scripts.load(host, files, kind, name)
   found, message = run.header(host, script)
   if not found then return nil, message end
   message = header.problem(found, kind, name)
-  if message then return nil, ("%s: %s"):format(file.label, message) end
-  script.fields, script.grants = found.fields, grants.read(found.fields.grants)
+  if message then return nil, header.message(file.label, sources[module].source, message) end
+  script.fields, script.functions = found.fields, header.functions(found)
+  script.grants = grants.read(found.fields.grants)
   return script
 end
 
@@ -77,11 +82,32 @@ end
 --- The parameters as the header's rules read them.
 function scripts.params(script, given) return params.read(script.fields.params or {}, given, "params") end
 
---- The context of a check.
+--- The context of a check. What `more` says of `canary` and `metric` is laid over what they are.
 function scripts.check_context(now, given, more)
-  local out = { now = now, metric = { name = "test", interval = 60 }, canary = merge.copy(CANARY), params = given }
-  for key, value in pairs(more or {}) do out[key] = value end
+  local out = { api = header.API, now = now, params = given, canary = merge.copy(CANARY),
+    metric = { name = "test", interval = 60, variables = {} } }
+  for key, value in pairs(more or {}) do
+    if (key == "canary" or key == "metric") and type(value) == "table" then
+      for name, item in pairs(value) do out[key][name] = item end
+    else
+      out[key] = value
+    end
+  end
   return out
+end
+
+--- A verdict as the engine would take it; or nil and what is wrong with it.
+function scripts.verdict(script, answer)
+  local checked, message = verdict.check(answer)
+  if not checked then return nil, ("%s: %s"):format(script.label, message) end
+  return checked
+end
+
+--- What a policy has against parameters that are well-formed, or nil.
+function scripts.policy_problem(host, script, given)
+  if not script.functions.check then return nil end
+  local value, message = scripts.call(host, script, "check", { given, "params" })
+  return message or value
 end
 
 --- The context of a policy from what a spec states of it: fields of `now` and of the context side by side.
@@ -107,6 +133,10 @@ function scripts.decision(answer, context)
   answer, message = binding.check(answer)
   message = message or guard.decision(answer, context.now, context.strategy)
   if message then return nil, message end
+  if answer.action ~= "rollback" and context.now.failed_checks >= context.analysis.threshold then
+    return { action = "rollback", reason = ("failed checks threshold reached %d"):format(context.now.failed_checks),
+      state = answer.state }
+  end
   return answer
 end
 
@@ -114,7 +144,8 @@ end
 function scripts.module(host, script)
   local fields = script.fields
   return { name = script.name, api = 1, params = fields.params or {}, samples = fields.samples,
-    own_weights = fields.own_weights, strategies = fields.strategies, decide = function(context)
+    own_weights = fields.own_weights, strategies = fields.strategies, absolute = fields.absolute,
+    decide = function(context)
       local value, message = scripts.call(host, script, "decide", { finite.bounded(context) })
       if value == nil then error(message or "expected a decision, found nil", 0) end
       return value

@@ -2,12 +2,14 @@
 
 local address = require("metrics.address")
 local check = require("metrics.check")
+local custom_policy = require("canary.custom_policy")
 local files = require("util.registry")
 local nearest = require("util.nearest")
 local observe = require("canary.observe")
 local policies = require("canary.policies")
 local registry = require("canary.registry")
 local resolve = require("metrics.resolve")
+local scripted = require("canary.scripted")
 local view = require("canary.view")
 local windows = require("canary.windows")
 
@@ -17,16 +19,18 @@ local NOW = 1893456000 -- seconds since the epoch; no finding depends on it
 local HERE = "%s: expected the %s %s among the files, found none%s"
 
 --- A context in which the steps of a tick run that read nothing.
-local function context(object, canary, settings)
+local function context(object, canary, world)
   local metadata = object.metadata
   return { object = object, canary = canary, status = {}, now = NOW, namespace = metadata.namespace,
     name = metadata.name, label = metadata.name .. "." .. metadata.namespace, memory = {},
-    host = { settings = settings } }
+    host = { settings = world.settings, library = world.library,
+      script = world.library and world.library.host.script } }
 end
 
 --- "spec.provider: expected ..." in two.
 local function split(message)
   local field, rest = message:match("^([%w%.%[%]_/%-]+): (expected .*)$")
+  if not field then field, rest = message:match("^(spec%.[%w%.%[%]]+): (.*)$") end
   if field then return field, rest end
   field, rest = message:match("^(metadata%.annotations%.serin%.dev/%a+): (.*)$")
   return field or "spec", rest or message
@@ -37,10 +41,9 @@ local function tell(found, stop)
   found.error(field, rest)
 end
 
---- What the provider cannot do; a custom router is looked at when it is loaded.
-local function check_router(ctx, world, found)
+--- What the provider cannot do.
+local function check_router(ctx, found)
   local canary = ctx.canary
-  if world.scripts.router[canary.provider] then return end
   local wanted = { match = #canary.analysis.match > 0, mirror = canary.analysis.mirror, strategy = canary.strategy }
   local stop = observe.router(ctx)
   if stop then return tell(found, stop) end
@@ -94,23 +97,22 @@ local function present(world, found, field, kind, key)
   return false
 end
 
-local function check_metric(canary, world, found, index, metric)
+local function check_metric(ctx, world, found, index, metric)
   local field = ("spec.analysis.metrics[%d]"):format(index - 1)
-  local script = type(metric.script) == "table" and metric.script.name
-  if script and world.has_scripts and not world.scripts.check[script] then
-    local close = nearest.of(script, world.scripts.check)
-    found.error(field .. ".script.name", ("expected a script of --scripts, found %s%s"):format(script,
-      close and (" (did you mean %s?)"):format(close) or ""))
+  local script = type(metric.script) == "table" and metric.script
+  if script and script.name and ctx.host.library then
+    local known, message = scripted.prepared(ctx, "check", script, field .. ".script")
+    if not known then found.error(split(message)) end
   end
-  local ref = resolve.ref(canary, metric)
+  local ref = resolve.ref(ctx.canary, metric)
   return not ref or present(world, found, field .. ".templateRef", "MetricTemplate", ref.namespace .. "/" .. ref.name)
 end
 
 --- Renders every query, as a tick would; what depends on a Secret that is not among the files is left out.
-local function check_metrics(canary, settings, world, found)
-  local missing = {}
+local function check_metrics(ctx, world, found)
+  local canary, settings, missing = ctx.canary, world.settings, {}
   for index, metric in ipairs(canary.analysis.metrics) do
-    missing[index] = not check_metric(canary, world, found, index, metric)
+    missing[index] = not check_metric(ctx, world, found, index, metric)
   end
   local secrets = {}
   for _, ref in ipairs(resolve.secrets(canary, world.objects.MetricTemplate or {})) do
@@ -150,11 +152,9 @@ local function check_urls(canary, world, found)
   end
 end
 
-local function check_policy(ctx, world, found)
-  local name = ctx.canary.analysis.policy.name
-  if world.scripts.policy[name] or ctx.canary.analysis.policy.script_ref then return end
-  ctx.canary.policy_names = world.names.policy
-  local stop = policies.check(ctx)
+local function check_policy(ctx, found)
+  if ctx.canary.analysis.policy.script_ref then return end
+  local stop = custom_policy.load(ctx) or policies.check(ctx)
   if stop then tell(found, stop) end
 end
 
@@ -162,20 +162,18 @@ end
 local function known_provider(name) return files.find("routers", name) ~= nil end
 
 --- @param world table  { objects = { [kind] = { ["namespace/name"] = object } },
----   scripts = { [kind] = { [name] = true } }, names, has_scripts, settings, allow_missing }
+---   library = of the scripts of --scripts or nil, settings, allow_missing }
 --- @param found table  { error(field, message), note(field, message) }
 function canaries.check(object, world, found)
   local canary, bad = view.of(object, world.settings)
   if not canary then return found.error(bad.field, bad.message:sub(#bad.field + 3)) end
-  local ctx = context(object, canary, world.settings)
+  local ctx = context(object, canary, world)
   check_references(canary, found)
-  check_router(ctx, world, found)
-  check_policy(ctx, world, found)
+  check_router(ctx, found)
+  check_policy(ctx, found)
   local stop = windows.closed(ctx)
   if stop and stop.problem then tell(found, stop) end
-  if known_provider(canary.provider) or world.scripts.router[canary.provider] then
-    check_metrics(canary, world.settings, world, found)
-  end
+  if known_provider(canary.provider) or ctx.router then check_metrics(ctx, world, found) end
   check_urls(canary, world, found)
 end
 

@@ -155,7 +155,7 @@ end
 
 --- { findings, checked = number, skipped = { [kind] = number } }.
 --- @param list table   { { path =, text = } ... }
---- @param world table  { settings, scripts, names, has_scripts, allow_missing }; see offline/canaries.lua
+--- @param world table  { settings, library, allow_missing }; see offline/canaries.lua
 function manifests.check(list, world)
   local result, ours, order = { findings = {}, checked = 0, skipped = {} }, {}, {}
   world.objects = {}

@@ -2,6 +2,7 @@
 
 local made_up = require("offline.made_up")
 local merge = require("util.merge")
+local scripts = require("offline.scripts")
 
 local stage = {}
 
@@ -98,7 +99,7 @@ end
 --- @param canary table   the Canary object, its namespace named
 --- @param objects table  the other objects of the files, namespaces named
 --- @param options table  { settings, rate = requests per second, checks = false to leave metrics out, policy = in place
----   of the one of the spec, seed, noise }
+---   of the one of the spec, seed, noise, scripts = the files of folders, see offline/scripts.lua }
 --- @return table?  with world, driver, notes; or nil and a message
 function stage.new(canary, objects, options)
   local self = setmetatable({ namespace = canary.metadata.namespace, name = canary.metadata.name, notes = {},
@@ -128,6 +129,7 @@ function stage.new(canary, objects, options)
   if not ok then return nil, message end
   self.driver = require("sandbox.driver").new(self.world, { tick = require("canary.tick").run,
     settings = options.settings, seed = options.seed, metrics = options.metrics })
+  if options.scripts then scripts.attach(self.driver.host, options.scripts) end
   return self
 end
 

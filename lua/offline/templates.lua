@@ -1,8 +1,10 @@
 --- MetricTemplates and AlertProviders, by themselves.
 
 local address = require("metrics.address")
+local lint = require("offline.lint")
 local nearest = require("util.nearest")
 local observer = require("metrics.observer")
+local params = require("util.params")
 local template = require("metrics.template")
 
 local templates = {}
@@ -20,6 +22,9 @@ function templates.metric(object, world, found)
   if spec.provider.type == "lua" then
     local _, message = load(spec.query, "=spec.query", "t", {})
     if message then found.error("spec.query", "expected a Lua script, found: " .. message) end
+    for _, item in ipairs(lint.of(spec.query, { inline = true })) do
+      found.error("spec.query", ("line %d: %s"):format(item.line, item.message))
+    end
     return
   end
   local _, message = template.render(spec.query, observer.model(STAND_IN, {}, "1m"), "default")
@@ -53,11 +58,15 @@ function templates.alert(object, world, found)
       found.error("spec." .. name, ("expected a URL, found %q"):format(spec[name]:sub(1, 256)))
     end
   end
-  local script = type(spec.script) == "table" and spec.script.name
-  if text(script) and world.has_scripts and not world.scripts.notify[script] then
-    local close = nearest.of(script, world.scripts.notify)
-    found.error("spec.script.name", ("expected a script of --scripts, found %s%s"):format(script,
-      close and (" (did you mean %s?)"):format(close) or ""))
+  local script = type(spec.script) == "table" and spec.script or {}
+  if text(script.name) and world.library then
+    local known, message = world.library:find("notify", script.name)
+    if not known then
+      found.error("spec.script.name", message)
+    else
+      known, message = params.read(known.fields.params or {}, script.params, "spec.script.params")
+      if not known then found.error(message:match("^([%w._%[%]-]+): (.*)$")) end
+    end
   end
   templates.secret(object, spec.secretRef, "spec.secretRef", world, found)
 end

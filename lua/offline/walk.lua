@@ -53,9 +53,10 @@ end
 
 --- Walks. { writes = { { tick, at, verb, apiVersion, kind, namespace, name, body, phase, weight, iterations, own } },
 --- notes, outcome = phase, message? }; or nil and a message.
---- @param options table  { settings }
+--- @param options table  { settings, scripts? }
 function walk.run(canary, objects, options)
-  local made, message = stage.new(canary, objects, { settings = options.settings, checks = false })
+  local made, message = stage.new(canary, objects, { settings = options.settings, checks = false,
+    scripts = options.scripts })
   if not made then return nil, message end
   local self = { stage = made, writes = {}, labels = {} }
   watch(self)

@@ -107,10 +107,10 @@ end
 
 --- { outcome = "promoted" | "rolled back" | "undecided", time = seconds to the verdict, first = seconds to the first
 --- check, timeline, notes, message?, failed = requests of users, lost = those nobody answered }; or nil and a message.
---- @param options table  { settings, segments, policy, seed, noise, limit }
+--- @param options table  { settings, segments, policy, seed, noise, limit, scripts? }
 function whole.run(canary, objects, options)
   local made, message = stage.new(canary, objects, { settings = options.settings, policy = options.policy,
-    seed = options.seed, noise = options.noise, rate = options.segments[1].rps })
+    seed = options.seed, noise = options.noise, rate = options.segments[1].rps, scripts = options.scripts })
   if not made then return nil, message end
   answer_queries(made, canary, objects)
   local phase

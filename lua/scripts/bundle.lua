@@ -29,13 +29,15 @@ local function shipped_text(name)
   return texts[name]
 end
 
-local function unknown(from, name, sources)
+local function unknown(from, source, name, sources)
   local names = {}
   for known in pairs(sources) do names[known] = true end
   for known in pairs(SHIPPED) do names[known] = true end
   local close = nearest.of(name, names)
-  return ("%s: require: expected a script or a shipped module like util.object, found %s%s"):format(from, name,
+  local message = ("require: expected a script or a shipped module like util.object, found %s%s"):format(name,
     close and (" (did you mean %s?)"):format(close) or "")
+  local line = scan.line(source, message)
+  return line and ("%s:%d: %s"):format(from, line, message) or ("%s: %s"):format(from, message)
 end
 
 --- Adds `name` and what it requires to `out`. Returns nil, or what is wrong.
@@ -61,7 +63,7 @@ local function add(out, order, sources, name, above)
     local own = sources[name] ~= nil
     local may = other == "json" or sources[other] or bundle.is_shipped(other) or not own and other:find("^util%.")
     if not may or not sources[other] and other ~= "json" and not shipped_text(other) then
-      return unknown(label, other, sources)
+      return unknown(label, source, other, sources)
     end
     local bad = add(out, order, sources, other, above)
     if bad then return bad end

@@ -6,6 +6,7 @@
 --   kube:v1/ConfigMap            objects of this kind in the Canary's namespace; routers may write them
 
 local address = require("metrics.address")
+local nearest = require("util.nearest")
 
 local grants = {}
 
@@ -71,7 +72,9 @@ function grants.read(list)
     local word, rest
     if type(item) == "string" then word, rest = item:match("^(%a+):?(.*)$") end
     if not readers[word] or not readers[word](out, rest) then
-      return nil, ("grants[%d]: expected %s, found %s"):format(index, FORMS, tostring(item))
+      local close = word and not readers[word] and nearest.of(word, readers)
+      return nil, ("grants[%d]: expected %s, found %s%s"):format(index, FORMS, tostring(item),
+        close and (" (did you mean %s?)"):format(close) or "")
     end
   end
   return out

@@ -1,8 +1,10 @@
 --- What a script says of itself, and whether that is well-formed.
 
 local grants = require("scripts.grants")
+local merge = require("util.merge")
 local nearest = require("util.nearest")
-local params = require("util.params")
+local rules = require("scripts.rules")
+local scan = require("scripts.scan")
 
 local header = {}
 
@@ -20,58 +22,17 @@ header.KINDS = {
 local COMMON = { name = true, kind = true, api = true, params = true, grants = true, doc = true }
 local OF_ROUTERS = { weighted = "boolean", mirrors = "mirrors", matches = "boolean", affinity = "boolean",
   resolution = "resolution", aliases = "aliases" }
-local OF_POLICIES = { samples = "boolean", own_weights = "boolean", strategies = "aliases" }
+local OF_POLICIES = { samples = "boolean", own_weights = "boolean", absolute = "boolean",
+  strategies = "aliases" }
 local OWN = { router = OF_ROUTERS, policy = OF_POLICIES } -- fields of a kind
 
-local TYPES = { "number", "integer", "string", "boolean", "duration", "list", "object" }
-local RULE = { type = true, default = true, required = true, min = true, max = true, unit = true, doc = true,
-  one_of = true, of = true, fields = true }
-
-local function shown(value)
-  if value == nil then return "nothing" end
-  if type(value) == "table" then return "a table" end
-  return type(value) == "string" and ("%q"):format(value:sub(1, 64)) or tostring(value)
+local function expected(field, what, found)
+  return ("%s: expected %s, found %s"):format(field, what, rules.shown(found))
 end
-
-local function expected(field, what, found) return ("%s: expected %s, found %s"):format(field, what, shown(found)) end
 
 local function hinted(field, what, word, known)
   local close = nearest.of(tostring(word), known)
   return expected(field, what, word) .. (close and (" (did you mean %s?)"):format(close) or "")
-end
-
-local schema_problem
-
-local function rule_problem(path, rule)
-  if type(rule) ~= "table" or #rule > 0 then return expected(path, "a rule like { type = \"number\" }", rule) end
-  for name in pairs(rule) do
-    if not RULE[name] then return hinted(path, "a known field of a rule", name, RULE) end
-  end
-  local known = false
-  for _, word in ipairs(TYPES) do known = known or word == rule.type end
-  if not known then return hinted(path .. ".type", "one of " .. table.concat(TYPES, ", "), rule.type, TYPES) end
-  if rule.type == "list" then return rule_problem(path .. ".of", rule.of) end
-  if rule.type == "object" then return schema_problem(path .. ".fields", rule.fields or {}) end
-end
-
-function schema_problem(path, schema)
-  if type(schema) ~= "table" or #schema > 0 then return expected(path, "a table of rules", schema) end
-  for name, rule in pairs(schema) do
-    local bad = rule_problem(("%s.%s"):format(path, name), rule)
-    if bad then return bad end
-  end
-end
-
---- The defaults obey the rules they stand in.
-local function defaults_problem(schema)
-  local loose = {}
-  for name, rule in pairs(schema) do
-    loose[name] = {}
-    for field, value in pairs(rule) do loose[name][field] = value end
-    loose[name].required = nil
-  end
-  local _, message = params.read(loose, {}, "params")
-  return message
 end
 
 local checks = {}
@@ -129,11 +90,21 @@ local function functions_problem(kind, functions)
 end
 
 local function fields_problem(kind, fields)
+  local own = OWN[kind] or {}
   for name in pairs(fields) do
-    if not COMMON[name] and not (OWN[kind] or {})[name] then
-      return hinted("header", "a known field", name, COMMON)
+    if not COMMON[name] and not own[name] then
+      local known = merge.copy(own)
+      for common in pairs(COMMON) do known[common] = true end
+      return hinted("header", "a known field", name, known)
     end
   end
+end
+
+-- What `require` makes of a chunk that returns nothing is true.
+local function no_table(found)
+  local nothing = found == "boolean" or found == "nil"
+  return ("script: expected a table with name, api and functions, found %s"):format(
+    nothing and "nothing (a script ends with return)" or "a " .. tostring(found))
 end
 
 --- nil, or what is wrong: the field, what is expected and what was found.
@@ -141,7 +112,7 @@ end
 --- @param kind string  of the folder the script is in
 --- @param name string? of its file
 function header.problem(found, kind, name)
-  if not found.fields then return expected("script", "a table with name, api and functions", found.found) end
+  if not found.fields then return no_table(found.found) end
   local fields = found.fields
   if kind == "lib" then return nil end
   if type(fields.name) ~= "string" then return expected("name", "a text", fields.name) end
@@ -153,11 +124,25 @@ function header.problem(found, kind, name)
     return expected("kind", ("%q, as its folder says"):format(kind), fields.kind)
   end
   local bad = fields_problem(kind, fields) or functions_problem(kind, found.functions)
-    or schema_problem("params", fields.params or {}) or defaults_problem(fields.params or {})
+    or rules.problem(fields.params or {})
     or kind == "router" and router_problem(fields) or kind == "policy" and policy_problem(fields)
   if bad then return bad end
   local _, message = grants.read(fields.grants)
   return message
+end
+
+--- The functions that a worker found, as a set.
+function header.functions(found)
+  local out = {}
+  for _, name in ipairs(found.functions) do out[name] = true end
+  return out
+end
+
+--- What is wrong with the header, with the name of the script and the line of its source that it is about; of what is
+--- missing, the line where the script gives what it has.
+function header.message(label, source, message)
+  local line = source and (scan.line(source, message) or scan.returned(source))
+  return line and ("%s:%d: %s"):format(label, line, message) or ("%s: %s"):format(label, message)
 end
 
 return header

@@ -50,15 +50,13 @@ local function tested(self, file, made)
   local found, message, code = run.header(self.host, script)
   if not found then return nil, message, code end
   message = header.problem(found, file.kind, file.name)
-  if message then return nil, ("%s: %s"):format(file.label, message) end
-  script.fields = found.fields
+  if message then return nil, header.message(file.label, self.sources[file.module].source, message) end
+  script.fields, script.functions = found.fields, header.functions(found)
   script.grants = grants.read(found.fields.grants)
-  for _, name in ipairs(found.functions) do
-    if name == "selftest" then
-      local ok
-      ok, message = run.selftest(self.host, script)
-      if not ok then return nil, message end
-    end
+  if script.functions.selftest then
+    local ok
+    ok, message = run.selftest(self.host, script)
+    if not ok then return nil, message end
   end
   return script
 end

@@ -1,4 +1,5 @@
---- What a Lua source requires: the literal names behind `require`, comments and texts left out.
+--- What a Lua source requires: the literal names behind `require`, comments and texts left out; and where in it the
+--- words of a message stand.
 
 local scan = {}
 
@@ -63,6 +64,55 @@ function scan.requires(source)
     at = stop + 1
   end
   return out
+end
+
+local OF_OURS = { none = true, nothing = true, a = true } -- "found none", "found a table": not of the source
+
+--- The words of a message about a field: its path, then what was found there.
+local function words_of(message)
+  local out = {}
+  local path, rest = message:match("^([%w_.%[%]]+): (.*)$")
+  if path == "script" then return out end -- about the whole of it
+  for word in (path or ""):gmatch("%a[%w_]*") do out[#out + 1] = word end
+  rest = rest or ""
+  local word = rest:match('found "([^"]+)"') or rest:match("%(found ([%w_]+),")
+  local plain = rest:match("found ([^%s(]+)")
+  out[#out + 1] = word or not OF_OURS[plain] and plain or nil
+  return out
+end
+
+--- The line that a message about a field of the header is about: of the last of its words that stands in the source,
+--- each looked for behind the one before it. nil when none does.
+function scan.line(source, message)
+  local words, wanted, found = words_of(message), 1, nil
+  while wanted <= #words do
+    local at, hit = found or 1, nil
+    while at <= #source and not hit do
+      local kind, text, stop = token(source, at)
+      if (kind == "name" or kind == "text") and text == words[wanted] then hit = stop + 1 end
+      at = stop + 1
+    end
+    found, wanted = hit or found, wanted + 1
+  end
+  return found and 1 + select(2, source:sub(1, found - 1):gsub("\n", "")) or nil
+end
+
+local OPENS = { ["function"] = true, ["if"] = true, ["do"] = true, ["repeat"] = true }
+local CLOSES = { ["end"] = true, ["until"] = true }
+
+--- The line of the `return` that ends the script, where what is missing would be given; nil when there is none.
+function scan.returned(source)
+  local at, line, depth, found = 1, 1, 0, nil
+  while at <= #source do
+    local kind, text, stop = token(source, at)
+    if kind == "name" then
+      if text == "return" and depth == 0 then found = line end
+      depth = depth + (OPENS[text] and 1 or CLOSES[text] and -1 or 0)
+    end
+    line = line + select(2, source:sub(at, stop):gsub("\n", ""))
+    at = stop + 1
+  end
+  return found
 end
 
 return scan

@@ -4,18 +4,21 @@ local nearest = {}
 
 local LONGEST = 64 -- bytes of a name that are compared
 
---- Edit distance, row by row.
+--- Edit distance, row by row; two letters that changed places are one edit (optimal string alignment).
 local function distance(a, b)
-  local row = {}
+  local above, row = nil, {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    local now = { [0] = i }
     for j = 1, #b do
       local change = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + change)
-      diagonal, row[j] = row[j], best
+      local best = math.min(row[j] + 1, now[j - 1] + 1, row[j - 1] + change)
+      if above and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, above[j - 2] + 1)
+      end
+      now[j] = best
     end
+    above, row = row, now
   end
   return row[#b]
 end

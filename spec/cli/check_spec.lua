@@ -204,10 +204,194 @@ describe("serin check of a script", function()
     assert.truthy(line:find("expected a known field, found \"parms\" (did you mean params?)", 1, true), line)
   end)
 
+  --- What is found in a check with such a body.
+  local function body(text, grants)
+    local _, line = script(("return { name = \"x\", api = 1%s, run = function()\n%s\nend }"):format(
+      grants and (", grants = { %q }"):format(grants) or "", text))
+    return line
+  end
+
+  for text, message in pairs({
+    ['local v = prom.qurey(nil, "up")'] = "prom.qurey: expected one of query, vector (did you mean query?)",
+    ['local v = prom\n.qurey'] = "prom.qurey: expected one of query, vector (did you mean query?)",
+    ["return verdit.pass{}"] = "verdit is not defined (did you mean verdict?)",
+    ["return function() return verdict.passed{} end"] =
+      "verdict.passed: expected one of error, fail, inconclusive, nodata, pass (did you mean pass?)",
+    ["value = 1"] = "value: expected a local, found a global",
+    ["print(1)"] = "print is not defined",
+    ["return string.dump"] = "string.dump: expected one of byte, char, find, format, gmatch, gsub, len, lower, match, "
+      .. "pack, packsize, rep, reverse, sub, unpack, upper",
+    ['return http.request({ url = "http://x" })'] = "http is not granted: expected it in the header's grants",
+  }) do
+    it("finds before it is run: " .. text:gsub("\n", " "), function()
+      assert.equal("x.lua:2: script: " .. message, body(text, "prom"))
+    end)
+  end
+
+  it("finds no fault with locals, fields and what is granted", function()
+    assert.is_nil(body("local prom = {} local print = prom.x return prom.anything, print, json.null", "prom"))
+    assert.is_nil(body('local p = prom p = p.query(nil, "up") return clock.now() + #math.pi, utf8.char(p)', "prom"))
+  end)
+
+  it("names the line of what cannot be required", function()
+    local _, line = script('-- a\n-- b\nlocal rates = require("lib.rats")\nreturn {}')
+    assert.equal("x.lua:3: script: require: expected a script or a shipped module like util.object, found lib.rats",
+      line)
+  end)
+
+  it("names the nearest grant", function()
+    assert.equal("x.lua:1: script: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm "
+      .. "(did you mean prom?)", body("return 1", "promm"))
+  end)
+
+  it("is made of the text of a MetricTemplate too", function()
+    local list = findings([[
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: errors, namespace: demo}
+spec:
+  provider: {type: lua, address: "http://prometheus:9090"}
+  query: |
+    local value = prom.qurey(address, canary.name .. variables.x .. interval .. metric)
+    return valeu
+]])
+    assert.same({
+      { "spec.query", "line 1: prom.qurey: expected one of query, vector (did you mean query?)" },
+      { "spec.query", "line 2: valeu is not defined" },
+    }, { { list[1].field, list[1].message }, { list[2].field, list[2].message } })
+  end)
+
+  it("is told by the program's exit code", function()
+    local program = io.popen("readlink /proc/$PPID/exe"):read("l"):gsub("serin_test$", "serin")
+    local pipe = io.popen(program .. " check examples/scripts/checks/either.lua examples/scripts/lib/steps.lua 2>&1; "
+      .. "echo exit $?")
+    local out = pipe:read("a")
+    pipe:close()
+    assert.equal("2 scripts and 0 objects checked, 0 findings\nexit 0\n", out)
+  end)
+
   it("finds a default that breaks its own rule", function()
     local code, line = script('return { name = "x", api = 1, params = { a = { type = "number", max = 1, default = 2 } }'
       .. ", run = function() end }")
     assert.equal(1, code)
     assert.truthy(line:find("params.a: expected at most 1, found 2", 1, true), line)
+  end)
+end)
+
+describe("serin check of manifests that name scripts", function()
+  local library = require("spec.support.library")
+  local dir
+
+  local FILES = {
+    ["checks/burn.lua"] = [[
+local burn = { name = "burn", api = 1, params = { most = { type = "number", max = 9, required = true } } }
+function burn.run() return verdict.pass{} end
+return burn]],
+    ["checks/broken.lua"] = 'return {\n  name = "broken", api = 1, rum = tostring }',
+    ["policies/ramp.lua"] = [[
+local ramp = { name = "ramp", api = 1, own_weights = true, strategies = { "canary" },
+  params = { start = { type = "integer", default = 5 }, max = { type = "integer", default = 50 } } }
+function ramp.decide() return { action = "hold", reason = "none" } end
+function ramp.check(params, path)
+  if params.start > params.max then
+    return ("%s.start: expected at most %d, found %d"):format(path, params.max, params.start)
+  end
+end
+return ramp]],
+    ["routers/file.lua"] = [[
+return { name = "file", api = 1, weighted = true, mirrors = false, matches = false, affinity = false, resolution = 10,
+  aliases = { "files" }, reads = tostring, prepare = tostring, routes = tostring, shift = tostring,
+  restore = tostring }]],
+    ["notify/card.lua"] = [[
+return { name = "card", api = 1, params = { url = { type = "string" } }, render = tostring }]],
+  }
+
+  local CANARY = [[
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: app, namespace: demo}
+spec:
+  provider: file
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: app}
+  service: {port: 80}
+  analysis:
+    interval: 1m
+    threshold: 5
+    policy: {name: ramp, params: {start: 5, max: 40}}
+    metrics:
+    - {name: burn, script: {name: burn, params: {most: 2}}}
+---
+apiVersion: flagger.app/v1beta1
+kind: AlertProvider
+metadata: {name: talk, namespace: demo}
+spec: {type: lua, address: "http://chat", script: {name: card, params: {url: x}}}
+]]
+
+  before_each(function()
+    dir = library.folder()
+    for path, text in pairs(FILES) do library.write(dir, path, text) end
+  end)
+
+  after_each(function()
+    library.clean()
+    verb.clean()
+  end)
+
+  --- What is found when `from` is `to`.
+  local function found(from, to)
+    local list = findings((CANARY:gsub(from, to)), "--scripts", dir)
+    local out = {}
+    for index, item in ipairs(list) do out[index] = item.field .. ": " .. item.message end
+    return out
+  end
+
+  it("finds nothing in what is right", function()
+    assert.same({}, found("nothing", "else"))
+    assert.same({}, found("provider: file", "provider: files"))
+  end)
+
+  for from, case in pairs({
+    ["start: 5,"] = { "strat: 5,", 'spec.analysis.policy.params.strat: expected a known parameter '
+      .. '(did you mean start?), found "strat"' },
+    ["max: 40"] = { "max: 4", "spec.analysis.policy.params.start: expected at most 4, found 5" },
+    ["name: ramp"] = { "name: rmap", "spec.analysis.policy.name: expected one of burn_rate, flagger, kayenta, "
+      .. "sequential, steps, ramp, found rmap (did you mean ramp?)" },
+    ["most: 2"] = { "most: 20", "spec.analysis.metrics[0].script.params.most: expected at most 9, found 20" },
+    ["{most: 2}"] = { "{}", "spec.analysis.metrics[0].script.params.most: expected a value, found none" },
+    ["name: burn, p"] = { "name: brun, p", "spec.analysis.metrics[0].script.name: expected the name of a check script, "
+      .. "one of burn, found brun (did you mean burn?)" },
+    ["name: burn, params: {most: 2}"] = { "name: broken", "spec.analysis.metrics[0].script.name: "
+      .. "checks/broken.lua:2: run: expected a function, found none (found rum, did you mean run?)" },
+    ["provider: file"] = { "provider: flie", "spec.provider: expected one of apisix, appmesh, appmesh:v1beta2, "
+      .. "contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, "
+      .. "osm, skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, traefik, found flie (did you mean file?)" },
+    ["name: card"] = { "name: crad", "spec.script.name: expected the name of a notify script, one of card, found crad "
+      .. "(did you mean card?)" },
+    ["url: x"] = { "ulr: x", 'spec.script.params.ulr: expected a known parameter (did you mean url?), found "ulr"' },
+  }) do
+    it("finds " .. case[1], function() assert.same({ case[2] }, found(from, case[1])) end)
+  end
+
+  it("finds what a script is not made for", function()
+    local list = table.concat(found("threshold: 5", "threshold: 5\n    match: [{headers: {x: {exact: y}}}]\n"
+      .. "    iterations: 3"), "\n")
+    assert.matches("a policy for the strategy ab-testing, found ramp (for canary)", list, 1, true)
+    assert.matches("spec.analysis.match: expected a provider that routes by headers, found file", list, 1, true)
+  end)
+
+  it("tells that a weight is rounded by the script's resolution", function()
+    local list = found("policy: .*metrics", "stepWeight: 25\n    maxWeight: 50\n    metrics")
+    assert.same({ "spec.analysis: the provider file moves traffic in steps of 10 %, so that 25 is rounded" }, list)
+  end)
+end)
+
+describe("a job of the command line that fails", function()
+  it("is told, and its exit code says so", function()
+    local said = ""
+    local code = require("cli.job").guarded(function() error("broken") end,
+      { write = function(_, ...) said = said .. table.concat({ ... }) end })
+    assert.equal(1, code)
+    assert.matches("^serin: .*check_spec.lua:%d+: broken", said)
+    assert.equal(0, require("cli.job").guarded(function() return 0 end))
   end)
 end)

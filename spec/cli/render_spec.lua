@@ -102,6 +102,34 @@ describe("serin render", function()
     assert.same({ 0, 7, 30, 0 }, weights(result))
   end)
 
+  it("walks by the scripts of a folder, with the user's own route", function()
+    local text = manifests.deployment("app") .. manifests.canary("app", { provider = "ingressroute",
+      analysis = "interval: 10s, threshold: 3, policy: {name: ramp, params: {start: 10, max: 40}}" }) .. [[
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: app, namespace: demo}
+spec: {routes: [{kind: Rule, match: "Host(`x`)", services: [{name: app, port: 80}]}]}
+]]
+    local result, code, err = rendered(text, "--scripts", "spec/cluster/scripts")
+    assert.same({ 0, "", "Succeeded" }, { code, err, result.outcome })
+    local shares = {}
+    for _, write in ipairs(result.writes) do
+      local services = write.kind == "IngressRoute" and write.body.spec.routes[1].services
+      if services then shares[#shares + 1] = services[2] and services[2].weight or 0 end
+    end
+    assert.same({ 0, 10, 20, 40, 0 }, shares)
+  end)
+
+  it("names a parameter of a script, and a folder that is not there", function()
+    local text = manifests.deployment("app") .. manifests.canary("app", { provider = "istio",
+      analysis = "interval: 10s, threshold: 3, policy: {name: ramp, params: {strat: 10}}" })
+    local _, code, err = rendered(text, "--scripts", "spec/cluster/scripts")
+    assert.equal(1, code)
+    assert.matches("spec.analysis.policy.params.strat: expected a known parameter (did you mean start?)", err, 1, true)
+    assert.equal(2, (verb.call("render", "--scripts", "/nonexistent", verb.file(text))))
+  end)
+
   it("prints YAML whose creations are what the engine sends", function()
     local text = manifests.deployment("app") .. manifests.canary("app", { provider = "istio", analysis = ANALYSIS })
     local _, out = verb.call("render", verb.file(text))

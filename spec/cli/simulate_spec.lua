@@ -1,4 +1,5 @@
 local json = require("json")
+local manifests = require("spec.support.manifests")
 local verb = require("spec.support.verb")
 
 local CANARY = [[
@@ -90,6 +91,31 @@ describe("serin simulate", function()
     local code, out = verb.call("simulate", verb.file(text), "--traffic", "rps=20", "--runs", "2", "--no-timeline")
     assert.equal(0, code)
     assert.truthy(out:find("flagger: every release on the embedded cluster: requests are mirrored", 1, true), out)
+  end)
+
+  it("releases by the scripts of a folder, and compares their policies", function()
+    local path = verb.file(manifests.deployment("app") .. manifests.canary("app", { provider = "traefik",
+      analysis = "interval: 1m, threshold: 5, maxWeight: 40, stepWeight: 20, policy: {name: ramp, params: {max: 20}}, "
+      .. "metrics: [{name: arms, script: {name: arms}}]" }))
+    local function by_scripts(traffic, ...)
+      local code, out, err = verb.call("simulate", path, "--scripts", "spec/cluster/scripts", "--traffic", traffic,
+        "--output", "json", ...)
+      assert.equal(0, code, err)
+      return json.decode(out)
+    end
+    local function seen(release)
+      local weights = {}
+      for _, entry in ipairs(release.timeline) do
+        if entry.weight > 0 and entry.weight ~= weights[#weights] then weights[#weights + 1] = entry.weight end
+      end
+      return release.outcome, weights
+    end
+    assert.same({ "promoted", { 5, 10, 20 } }, { seen(by_scripts("rps=50").release) })
+    assert.same({ "rolled back", { 5 } }, { seen(by_scripts("rps=50 canary.errors=20%").release) })
+    local both = by_scripts("rps=50", "--runs", "2", "--no-timeline", "--policy", "ramp",
+      "--policy", "flagger").policies
+    assert.same({ "ramp", "cluster", 1, "flagger", 1 }, { both[1].policy, both[1].way, both[1].promoted, both[2].policy,
+      both[2].promoted })
   end)
 
   it("reads the traffic from a file", function()

@@ -113,6 +113,58 @@ describe("serin test", function()
     assert.equal(0, (run(dir)))
   end)
 
+  it("gives scripts what the engine gives, and holds their answers against the same rules", function()
+    local dir = folder({
+      ["checks/about.lua"] = [[
+        local about = { name = "about", api = 1 }
+        function about.run(ctx)
+          local c = ctx.canary
+          return verdict.pass{ value = table.concat({ c.name, c.namespace, c.provider, c.strategy, c.target.kind,
+            c.target.name, c.services.apex, c.services.primary, c.services.canary, c.phase, c.weight, c.iterations,
+            c.failed_checks, c.run_id, c.run_started_at, ctx.api, next(ctx.metric.variables) or "none" }, " ") }
+        end
+        return about]],
+      ["checks/odd.lua"] = [[return { name = "odd", api = 1,
+        run = function() return verdict.fail{ valeu = 1, rule = "x" } end }]],
+      ["policies/picky.lua"] = [[return { name = "picky", api = 1, own_weights = true, absolute = true,
+        params = { from = { type = "integer", default = 1 } },
+        check = function(params, path) if params.from > 5 then return path .. ".from: expected at most 5" end end,
+        decide = function() return { action = "hold", reason = "always" } end }]],
+      ["spec/a_spec.lua"] = [[
+        local kit = require("kit")
+        it("about", function()
+          assert.equal("app test istio canary Deployment app app app-primary app-canary Progressing 0 0 0 run "
+            .. "2030-01-01T00:00:00Z 1 none", kit.new():check("about").value)
+          assert.matches(" 30 2 ", kit.new():check("about", {}, { canary = { weight = 30, iterations = 2 } }).value)
+        end)
+        it("odd", function()
+          assert.has_error(function() kit.new():check("odd") end,
+            "checks/odd.lua: valeu: expected a field of a verdict (did you mean value?)")
+        end)
+        it("picky", function()
+          local answer, message = kit.new():decide("picky", { params = { from = 9 } })
+          assert.same({ nil, "params.from: expected at most 5" }, { answer, message })
+          assert.equal("hold", kit.new():decide("picky", { failed_checks = 4, passed = false }).action)
+          assert.equal("rollback", kit.new():decide("picky", { failed_checks = 5, passed = false }).action)
+        end)]],
+    })
+    local code, out = run("--no-suite", dir)
+    assert.equal(0, code, out)
+    assert.truthy(out:find("3 successes", 1, true), out)
+  end)
+
+  it("says what is wrong with the Canary of a walk", function()
+    local dir = folder({ ["routers/r.lua"] = [[return { name = "r", api = 1, weighted = true, mirrors = false,
+      matches = false, affinity = false, reads = tostring, prepare = tostring, routes = tostring, shift = tostring,
+      restore = tostring }]], ["spec/a_spec.lua"] = [[
+      it("walks", function()
+        require("kit").new():walk("r", "metadata: {name: app, namespace: test}\nspec: {service: {port: 80}}", {})
+      end)]] })
+    local _, out = run(dir)
+    assert.truthy(out:find("spec.targetRef: expected", 1, true), out)
+    assert.falsy(out:find("message = ", 1, true), out)
+  end)
+
   it("says that there is nothing to test", function()
     local code, out = run(folder({ ["checks/x.lua"] = "return {}" }))
     assert.equal(1, code)

@@ -45,6 +45,35 @@ manifests.analyses = {
   matched = "    {interval: 15s, threshold: 3, iterations: 20, match: [{headers: {x-canary: {exact: insider}}}]}\n",
 }
 
+-- By scripts: those of spec/cluster/scripts, of spec/cluster/hostile, and one in a ConfigMap.
+local ARMS = "    - {name: arms, interval: 15s, script: {name: arms, params: {worse: 2, requests: 20}}}\n"
+local RAMP = "    policy: {name: ramp, params: {start: 10, max: 40}}\n"
+
+manifests.analyses.ramped = "    interval: 10s\n    threshold: 5\n" .. RAMP .. [[
+    metrics:
+    - {name: budget, script: {name: budget, params: {service: $(namespace), least: 25}}}
+]] .. ARMS
+manifests.analyses.split = "    interval: 10s\n    threshold: 5\n" .. RAMP .. "    metrics:\n" .. ARMS
+manifests.analyses.hostile = [[
+    interval: 10s
+    threshold: 3
+    stepWeight: 20
+    maxWeight: 60
+    metrics:
+    - {name: spin, script: {name: spin}}
+    - {name: hoard, script: {name: hoard}}
+    - {name: flood, script: {name: flood}}
+    - {name: pry, script: {name: pry}}
+]]
+manifests.analyses.stuck = "    {interval: 10s, threshold: 3, policy: {name: stuck}, stepWeight: 20}\n"
+manifests.analyses.tenant = [[
+    interval: 10s
+    threshold: 2
+    stepWeights: [20, 50]
+    metrics:
+    - {name: ready, script: {scriptRef: {name: checks, key: ready.lua}, params: {least: 1}}}
+]]
+
 local CANARY = [[
 ---
 apiVersion: flagger.app/v1beta1
@@ -74,6 +103,18 @@ spec:
   entryPoints: [web]
   routes:
   - {kind: Rule, match: "Host(`$(host)`)", services: [{kind: TraefikService, name: app}]}
+]] }
+
+-- Served by spec/cluster/scripts/routers: it writes weights into the user's own route.
+providers.ingressroute = { objects = [[
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: app, namespace: $(namespace)}
+spec:
+  entryPoints: [web]
+  routes:
+  - {kind: Rule, match: "Host(`$(host)`)", services: [{kind: Service, name: app, port: 80, passHostHeader: true}]}
 ]] }
 
 providers["gatewayapi:v1"] = {

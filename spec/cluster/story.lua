@@ -25,6 +25,8 @@ local routes = {
   contour = backends("httpproxies.projectcontour.io", ".spec.routes[0].services[*]", "name"),
   replicas = { kind = "services", name = "app",
     path = [[app-canary {.metadata.annotations.serin\.dev/canary-weight}]] },
+  ramp = backends("traefikservices.traefik.io", ".spec.weighted.services[*]", "name"),
+  split = backends("ingressroutes.traefik.io", ".spec.routes[0].services[*]", "name"),
   nginx = { kind = "ingresses.networking.k8s.io", name = "app-canary",
     path = [[app-canary {.metadata.annotations.nginx\.ingress\.kubernetes\.io/canary-weight}]] },
 }
@@ -34,6 +36,8 @@ local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
   istio = { "istio", "istio" }, meshgateway = { "gatewayapi:v1 istio", "istio" }, replicas = { "replicas" },
   bluegreen = { "kubernetes" },
+  ramp = { "traefik" }, split = { "ingressroute" }, hostile = { "traefik" }, stuck = { "traefik" },
+  tenant = { "traefik" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
   contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
@@ -170,7 +174,8 @@ function methods:ask(intent)
 end
 
 --- Applies the target and its Canary.
---- @param name string  traefik, gateway, nginx, contour, istio, meshgateway, replicas or bluegreen
+--- @param name string  traefik, gateway, nginx, contour, istio, meshgateway, replicas or bluegreen; of the scripts:
+---   ramp, split, hostile, stuck or tenant
 --- @param run string   makes the namespace's name unique
 --- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
 function story.new(name, run, analysis)

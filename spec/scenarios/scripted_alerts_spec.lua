@@ -97,6 +97,6 @@ describe("an AlertProvider of type lua", function()
 
   it("says when there is no such script", function()
     local run = started("return 1")
-    assert.matches("^spec.script.name: notify/card.lua: script: expected a table", ready(run).message)
+    assert.matches("^spec.script.name: notify/card.lua:1: script: expected a table", ready(run).message)
   end)
 end)

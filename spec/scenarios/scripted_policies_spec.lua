@@ -84,6 +84,9 @@ describe("a release by a custom policy", function()
     ["return { action = 'shift', weight = 101, reason = 'r' }"] =
       "expected a number of at most two decimals from 0 to 100, found 101",
     ["error('lost')"] = "policies/mine.lua:3: lost",
+    ["local function inner(a)\nreturn a.stepweight + 1 end\nreturn { action = 'hold', reason = inner(ctx.analysis) }"] =
+      "policies/mine.lua:4: attempt to perform arithmetic on a nil value (field 'stepweight')",
+    ["return { action = 'shfit', reason = 'r' }"] = "found shfit (did you mean shift?)",
     ["while true do end"] = "policies/mine.lua:3: used 100 ms of CPU",
     ["return ('a'):rep(2000):find(('.-'):rep(12) .. 'b')"] = "policies/mine.lua",
   }) do
@@ -106,6 +109,21 @@ describe("a release by a custom policy", function()
     assert.same({ 25 }, weights(run)) -- the first step is before the first check
   end)
 
+  for _, body in ipairs({ "return { action = 'hold', reason = 'wait' }",
+    "return { action = 'pause', reason = 'ask', approval = 'qa' }",
+    "return { action = 'shift', weight = 25, reason = 'no higher' }" }) do
+    it("does not outlive the threshold of failed checks, whatever the policy says: " .. body, function()
+      local change = with("if now.weight == 0 then return { action = 'shift', weight = 25, reason = 'first' } end\n"
+        .. body)
+      change.files["checks/no.lua"] = "return { name = 'no', api = 1, run = function() "
+        .. "return verdict.fail{ value = 1, rule = 'never' } end }"
+      change.analysis = change.analysis .. ", metrics: [{name: no, script: {name: no}}]"
+      local run = library.progressing(change)
+      run:wait_for_phase("demo", "app", "Failed", 300)
+      assert.is_true(told(run, "Rolling back app.demo failed checks threshold reached 2"))
+    end)
+  end
+
   it("in the shadow is judged and not obeyed", function()
     local run = library.progressing(with("return { action = 'rollback', reason = 'never' }",
       { policy = ", mode: shadow" }))
@@ -118,6 +136,29 @@ describe("a release by a custom policy", function()
   it("stops before a run when its parameters are wrong", function()
     assert.equal("spec.analysis.policy.params.step: expected at least 1, found 0",
       stalled(library.applied(with(RAMP, { policy = ", params: {step: 0}" }))))
+  end)
+
+  it("stops before a run when a parameter is misspelt, and at what its own check says", function()
+    assert.equal('spec.analysis.policy.params.stpe: expected a known parameter (did you mean step?), found "stpe"',
+      stalled(library.applied(with(RAMP, { policy = ", params: {stpe: 5}" }))))
+    local change = with(RAMP, { policy = ", params: {step: 7}" })
+    change.files["policies/mine.lua"] = change.files["policies/mine.lua"]:gsub("%f[%w]decide =", [[
+check = function(params, path)
+      if params.step == 7 then return path .. ".step: expected no 7, found 7" end
+    end, %0]], 1)
+    assert.equal("spec.analysis.policy.params.step: expected no 7, found 7", stalled(library.applied(change)))
+  end)
+
+  it("opens the gates that it names before it waits at them", function()
+    local change = with("if now.approvals.qa then return { action = 'shift', weight = 25, reason = 'approved' } end "
+      .. "return { action = 'hold', reason = 'early' }")
+    change.files["policies/mine.lua"] = change.files["policies/mine.lua"]:gsub("%f[%w]decide =",
+      "gates = function() return { 'qa' } end, %0", 1)
+    local run = library.progressing(change)
+    run:pass(20)
+    assert.same({}, weights(run))
+    run.world:annotate("Canary", "demo", "app", { ["serin.dev/intent"] = "approve=qa" })
+    run:wait(function() return (run:status("demo", "app").canaryWeight or 0) == 25 end)
   end)
 
   it("is among the names of an unknown one", function()
@@ -158,7 +199,7 @@ describe("a release by a custom policy", function()
     run.boot()
     run:pass(130)
     assert.equal("Progressing", run:status("demo", "app").phase)
-    assert.matches("policies/mine.lua: script: expected a table", stalled(run), 1, true)
+    assert.matches("policies/mine.lua:1: script: expected a table", stalled(run), 1, true)
     run.world:annotate("Canary", "demo", "app", { ["serin.dev/intent"] = "abort" })
     run:wait_for_phase("demo", "app", "Failed", 300)
   end)

@@ -66,6 +66,28 @@ describe("a release by a custom router", function()
     assert.equal("Canary", run.world:get("ConfigMap", "demo", "app-weights").metadata.ownerReferences[1].kind)
   end)
 
+  it("is promoted by a custom policy too, which the router does not see", function()
+    local policy = [[return { name = "leap", api = 1, own_weights = true, decide = function(ctx)
+      if ctx.now.weight >= 40 then return { action = "promote", reason = "enough" } end
+      return { action = "shift", weight = ctx.now.weight + 40, reason = "a leap" }
+    end }]]
+    local run = library.applied({ provider = "weightfile",
+      analysis = "interval: 10s, threshold: 2, policy: {name: leap}",
+      files = { ["policies/leap.lua"] = policy, ["routers/weightfile.lua"] = changed("local function with(", [[
+local function hidden(canary)
+  for _, name in ipairs({ "custom_policy", "policy_names" }) do
+    if canary[name] ~= nil then error(name .. " is seen", 0) end
+  end
+end
+
+local function with(]]):gsub("function router.shift%(canary, seen, routes%) ", "%0hidden(canary) ") } })
+    run:wait_for_phase("demo", "app", "Initialized")
+    run:pass(1)
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait_for_phase("demo", "app", "Succeeded", 300)
+    assert.equal("podinfo:2", begin.image(run, "app-primary"))
+  end)
+
   it("shows its version in the status", function()
     local run = library.initialised(with(ROUTER))
     run.world:set_image("demo", "app", "podinfo:2")

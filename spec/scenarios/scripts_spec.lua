@@ -94,6 +94,10 @@ describe("a release with a custom check", function()
     ["error('no idea')"] = "advancement checkout: checks/gate.lua:6: no idea",
     ["x = 1 return verdict.pass{}"] = "checks/gate.lua:6: x: expected a local, found a global",
     ["prom.querry(nil, 'x')"] = "gate.lua:6: prom.querry: expected one of query, vector (did you mean query?)",
+    ["prom.qurey(nil, 'x')"] = "gate.lua:6: prom.qurey: expected one of query, vector (did you mean query?)",
+    ["local function inner(t)\nreturn t.left + 1 end local function outer(t) return inner(t.x) end outer({})"] =
+      "advancement checkout: checks/gate.lua:7: attempt to index a nil value (local 't')",
+    ["return verdict.pass{ valeu = 1 }"] = "gate.lua: valeu: expected a field of a verdict (did you mean value?)",
     ["return verdict.pas{}"] = "advancement checkout: checks/gate.lua:6: verdict.pas: expected one of",
     ["http.request{ url = 'http://x' }"] = "gate.lua:6: http is not granted: expected it in the header's grants",
     ["while true do end"] = "advancement checkout: checks/gate.lua:6: used 100 ms of CPU",
@@ -106,6 +110,16 @@ describe("a release with a custom check", function()
       assert.is_true(told(run, pattern))
     end)
   end
+
+  it("counts no data as the entry's onNoData says", function()
+    local change = with("return verdict.nodata{ rule = 'an answer' }", "}, onNoData: hold")
+    change.analysis = change.analysis:gsub("hold}}%]", "hold}]")
+    local run = library.progressing(change)
+    run:wait(function() return (run:status("demo", "app").canaryWeight or 0) == 25 end)
+    run:pass(120)
+    assert.same({ "Progressing", 0, 25 }, { run:status("demo", "app").phase, run:status("demo", "app").failedChecks,
+      run:status("demo", "app").canaryWeight })
+  end)
 
   it("goes on when the interpreter crashes: that costs a check", function()
     local run = rolled_back("return ('a'):rep(2000):find(('.-'):rep(12) .. 'b')")
@@ -135,6 +149,20 @@ describe("a release with a custom check", function()
     it("when a parameter is misspelt", function()
       assert.matches("script.params.mosts: expected a known parameter (did you mean most?)",
         problem(with("return verdict.pass{}", ", params: {mosts: 1}")), 1, true)
+    end)
+
+    it("when the script has no entry point", function()
+      local change = with("return verdict.pass{}")
+      change.files["checks/gate.lua"] = change.files["checks/gate.lua"]:gsub("run = ", "rum = ")
+      assert.equal("spec.analysis.metrics[0].script.name: checks/gate.lua:5: run: expected a function, found none "
+        .. "(found rum, did you mean run?)", problem(change))
+    end)
+
+    it("when the script's own rules of parameters are wrong", function()
+      local change = with("return verdict.pass{}")
+      change.files["checks/gate.lua"] = change.files["checks/gate.lua"]:gsub("min = 0", "min = 'none'")
+      assert.equal('spec.analysis.metrics[0].script.name: checks/gate.lua:3: params.most.min: expected a number, '
+        .. 'found "none"', problem(change))
     end)
 
     it("when there is no folder of scripts", function()

@@ -35,6 +35,10 @@ describe("scripts.grants", function()
     end)
   end
 
+  it("names the nearest word", function()
+    assert.matches("found proms (did you mean prom?)", select(2, grants.read({ "proms" })), 1, true)
+  end)
+
   it("lets a router write what is granted, and never what is the engine's or a credential", function()
     local given = assert(grants.read({ "kube:v1/ConfigMap", "kube:apps/v1/Deployment", "kube:a.b/v1/Route" }))
     assert.is_true(grants.allows_route(given, "v1", "ConfigMap"))
@@ -43,7 +47,7 @@ describe("scripts.grants", function()
     assert.is_false(grants.allows_route(given, "a.b/v2", "Route"))
   end)
 
-  for _, text in ipairs({ "proms", "prom:x", "http:", "http:ftp://a", "http:http://u@a", "http:http://a/../b",
+  for _, text in ipairs({ "rates", "prom:x", "http:", "http:ftp://a", "http:http://u@a", "http:http://a/../b",
     "http:http://a?x",
     "kube:", "kube:v1/secrets", "kube:v1/Secret", "kube:ConfigMap", 7, "secret:x" }) do
     it("does not know " .. tostring(text), function()

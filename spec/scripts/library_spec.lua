@@ -128,32 +128,63 @@ describe("scripts.library", function()
   end)
 
   for text, message in pairs({
-    ["return 1"] = "checks/burn.lua: script: expected a table with name, api and functions, found \"number\"",
+    ["return 1"] = "checks/burn.lua:1: script: expected a table with name, api and functions, found a number",
+    ["local burn = {}"] =
+      "checks/burn.lua: script: expected a table with name, api and functions, found nothing "
+      .. "(a script ends with return)",
     ["return {\n  name = = 1 }"] = "checks/burn.lua:2: unexpected symbol near '='",
     ['return { name = "brun", api = 1 }'] =
-      'checks/burn.lua: name: expected "burn", as its file is called, found "brun"',
-    ['return { name = "burn", api = 2 }'] = "checks/burn.lua: api: expected 1, found 2",
+      'checks/burn.lua:1: name: expected "burn", as its file is called, found "brun"',
+    ['return { name = "burn", api = 2 }'] = "checks/burn.lua:1: api: expected 1, found 2",
     ['return { name = "burn", kind = "router", api = 1 }'] =
-      'checks/burn.lua: kind: expected "check", as its folder says, found "router"',
+      'checks/burn.lua:1: kind: expected "check", as its folder says, found "router"',
     ['return { name = "burn", api = 1, parms = {}, run = print }'] =
       "checks/burn.lua:1: print is not defined",
     ['return { name = "burn", api = 1, parms = {}, run = tostring }'] =
-      'checks/burn.lua: header: expected a known field, found "parms" (did you mean params?)',
+      'checks/burn.lua:1: header: expected a known field, found "parms" (did you mean params?)',
+    ['local burn = { name = "burn", api = 1 }\nfunction burn.other() local none return none end\nreturn burn'] =
+      "checks/burn.lua:3: run: expected a function, found none",
     ['return { name = "burn", api = 1, rum = tostring }'] =
-      "checks/burn.lua: run: expected a function, found none (found rum, did you mean run?)",
+      "checks/burn.lua:1: run: expected a function, found none (found rum, did you mean run?)",
     ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "nubmer" } } }'] =
-      "checks/burn.lua: params.slo.type: expected one of number, integer, string, boolean, duration, list, object, "
+      "checks/burn.lua:1: params.slo.type: expected one of number, integer, string, boolean, duration, list, object, "
       .. 'found "nubmer" (did you mean number?)',
     ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", max = 1, default = 2 }}}'] =
-      "checks/burn.lua: params.slo: expected at most 1, found 2",
+      "checks/burn.lua:1: params.slo: expected at most 1, found 2",
     ['return { name = "burn", api = 1, run = tostring, grants = { "promm" } }'] =
-      "checks/burn.lua: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm",
+      "checks/burn.lua:1: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found promm "
+      .. "(did you mean prom?)",
     ['return { name = "burn", api = 1, run = tostring, grants = { "kube:v1/Secret" } }'] =
-      "checks/burn.lua: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found kube:v1/Secret",
+      "checks/burn.lua:1: grants[1]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found kube:v1/Secret",
     ['local h = require("lib.helpres")\nreturn {}'] =
-      "checks/burn.lua: require: expected a script or a shipped module like util.object, found lib.helpres",
+      "checks/burn.lua:1: require: expected a script or a shipped module like util.object, found lib.helpres",
     ['local h = require "checks.burn"\nreturn {}'] =
       "checks/burn.lua: requires itself: checks.burn -> checks.burn",
+    ['local burn = { name = "burn", api = 1, run = tostring,\n  params = {\n    slo = { type = "number" },\n'
+      .. '    most = { type = "number", minn = 1 } } }\nreturn burn'] =
+      'checks/burn.lua:4: params.most: expected a known field of a rule, found "minn" (did you mean min?)',
+    ['return { name = "burn", api = 1,\n  run = tostring,\n  grants = { "prom",\n "http:nowhere" } }'] =
+      "checks/burn.lua:4: grants[2]: expected prom, prom:URL, http:URL or kube:apiVersion/Kind, found http:nowhere",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "duration", max = "soon" } } }'] =
+      'checks/burn.lua:1: params.slo.max: expected a duration like 90s or seconds, found "soon"',
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", min = "1" } } }'] =
+      'checks/burn.lua:1: params.slo.min: expected a number, found "1"',
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", min = 2, max = 1 } } }'] =
+      "checks/burn.lua:1: params.slo.min: expected at most max (1), found 2",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "boolean", min = 1 } } }'] =
+      "checks/burn.lua:1: params.slo.min: expected none for the type boolean, found 1",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", one_of = { 1 } } } }'] =
+      "checks/burn.lua:1: params.slo.one_of: expected none for the type number, found a table",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "string", one_of = { 1 } } } }'] =
+      "checks/burn.lua:1: params.slo.one_of: expected a list of texts, found 1",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "string", one_of = "a" } } }'] =
+      'checks/burn.lua:1: params.slo.one_of: expected a list of texts, found "a"',
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", unit = 3 } } }'] =
+      "checks/burn.lua:1: params.slo.unit: expected a text, found 3",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "number", required = 1 } } }'] =
+      "checks/burn.lua:1: params.slo.required: expected true or false, found 1",
+    ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "list" } } }'] =
+      'checks/burn.lua:1: params.slo.of: expected a rule like { type = "number" }, found nothing',
     ["while true do end"] =
       "checks/burn.lua:1: used 100 ms of CPU without waiting, which is its limit",
     ['return { name = "burn", api = 1, run = tostring, selftest = function()\n error("one is not two") end }'] =
