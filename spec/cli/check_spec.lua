@@ -362,9 +362,10 @@ spec: {type: lua, address: "http://chat", script: {name: card, params: {url: x}}
       .. "one of burn, found brun (did you mean burn?)" },
     ["name: burn, params: {most: 2}"] = { "name: broken", "spec.analysis.metrics[0].script.name: "
       .. "checks/broken.lua:2: run: expected a function, found none (found rum, did you mean run?)" },
-    ["provider: file"] = { "provider: flie", "spec.provider: expected one of apisix, appmesh, appmesh:v1beta2, "
-      .. "contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, istio, knative, kubernetes, kuma, linkerd, nginx, "
-      .. "osm, skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, traefik, found flie (did you mean file?)" },
+    ["provider: file"] = { "provider: flie", "spec.provider: expected one of alb, apisix, appmesh, "
+      .. "appmesh:v1beta2, contour, file, gatewayapi:v1, gatewayapi:v1beta1, gloo, haproxy, istio, knative, kong, "
+      .. "kubernetes, kuma, linkerd, nginx, osm, replicas, skipper, smi:v1alpha1, smi:v1alpha2, smi:v1alpha3, "
+      .. "traefik, found flie (did you mean file?)" },
     ["name: card"] = { "name: crad", "spec.script.name: expected the name of a notify script, one of card, found crad "
       .. "(did you mean card?)" },
     ["url: x"] = { "ulr: x", 'spec.script.params.ulr: expected a known parameter (did you mean url?), found "ulr"' },
