@@ -81,8 +81,8 @@ function methods:open()
   if name == "bluegreen" then
     self.testers = traffic.start(name .. "-testers", address(self.namespace, "app-canary"), "", 40)
     self.users = traffic.start(name, address(self.namespace, "app"), "", 40)
-  elseif name == "replicas" then
-    self.users = traffic.start(name, address(self.namespace, "app"), "", 200)
+  elseif name == "replicas" then -- what pods split are connections
+    self.users = traffic.start(name, address(self.namespace, "app"), "", 200, true)
   else
     self:wait_for_proxy()
     self.users = traffic.start(name, self.url, self.host, 200)

@@ -30,9 +30,10 @@ local function summary(requests)
   return out
 end
 
---- Starts `rate` requests a second. Gives { stop(least), finish(least) }: the first tells the stream to end, with
---- `least` as soon as so many were answered; the second also waits for the end and gives the summary.
-function traffic.start(name, url, host, rate)
+--- Starts `rate` requests a second, each by a connection of its own when `fresh`. Gives { stop(least), finish(least) }:
+--- the first tells the stream to end, with `least` as soon as so many were answered; the second also waits for the end
+--- and gives the summary.
+function traffic.start(name, url, host, rate, fresh)
   local prefix = support.path(("load-%s-%d"):format(name, support.next_number()))
   local q = support.quote
   os.execute(("rm -f %s.*"):format(q(prefix))) -- of a run before this one
@@ -40,8 +41,8 @@ function traffic.start(name, url, host, rate)
 i=0
 while [ ! -e %s ]; do
   i=$((i + 1))
-  load -qps %d -c 8 -d %ds -host %s -trace %s.$i %s || exit 1
-done]]):format(q(prefix .. ".stop"), rate, CHUNK, q(host), q(prefix), q(url)))
+  load -qps %d -c 8 -d %ds -host %s -trace %s.$i %s %s || exit 1
+done]]):format(q(prefix .. ".stop"), rate, CHUNK, q(host), q(prefix), fresh and "-fresh" or "", q(url)))
   local stream = { process = process }
 
   function stream.requests()
