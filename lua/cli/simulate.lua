@@ -44,7 +44,7 @@ local function traffic_of(text)
     source = file:read(1 << 16)
     file:close()
   end
-  local segments, message = require("offline.traffic_spec").parse(source or "")
+  local segments, message = require("offline.stated_traffic").parse(source or "")
   return segments, message and "--traffic: " .. message
 end
 
@@ -139,7 +139,7 @@ function simulate.run(argv, streams)
   work, message, code = prepare(options)
   if not work then return fail(streams, message, code) end
   if streams.live == nil then streams.live = streams.err == io.stderr and os.execute("test -t 2") == true end
-  local result = { seed = work.seed, fair = require("offline.traffic_spec").is_fair(work.segments) }
+  local result = { seed = work.seed, fair = require("offline.stated_traffic").is_fair(work.segments) }
   local many = work.runs > 1 or #(options.policy or {}) > 1
   if not options["no-timeline"] then
     result.release, message = timeline(work)

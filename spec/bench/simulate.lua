@@ -1,7 +1,7 @@
 --- Prints how many canary-hours `serin simulate` goes through in a second of one core, for each shipped policy.
 
 local quick = require("offline.quick")
-local traffic_spec = require("offline.traffic_spec")
+local traffic = require("offline.stated_traffic")
 local view = require("canary.view")
 local whole = require("offline.whole")
 local yaml = require("yaml")
@@ -29,7 +29,7 @@ local TRAFFIC = "rps=50 errors=0.1%"
 
 local function measure(name)
   local plan = assert(quick.plan(assert(view.of(CANARY, SETTINGS)), { settings = SETTINGS, policy = { name = name },
-    segments = assert(traffic_spec.parse(TRAFFIC)), first = 3, limit = 86400 }))
+    segments = assert(traffic.parse(TRAFFIC)), first = 3, limit = 86400 }))
   local run, began, hours, ticks, seed = quick.new(plan), os.clock(), 0.0, 0, 0
   repeat
     seed = seed + 1
@@ -45,7 +45,7 @@ local function measure_cluster()
   local began, hours, seed = os.clock(), 0.0, 0
   repeat
     seed = seed + 1
-    hours = hours + assert(whole.run(CANARY, {}, { settings = SETTINGS, segments = assert(traffic_spec.parse(TRAFFIC)),
+    hours = hours + assert(whole.run(CANARY, {}, { settings = SETTINGS, segments = assert(traffic.parse(TRAFFIC)),
       policy = { name = "flagger" }, seed = seed, noise = false, limit = 86400 })).time / 3600
   until os.clock() - began > SECONDS
   print(("%-12s %8.1f canary-hours per second, on the embedded cluster"):format("flagger",

@@ -178,7 +178,7 @@ describe("serin simulate", function()
 end)
 
 describe("stated traffic", function()
-  local parse = require("offline.traffic_spec").parse
+  local parse = require("offline.stated_traffic").parse
 
   it("is cut where anything changes, and what holds for a while gives way again", function()
     local out = {}

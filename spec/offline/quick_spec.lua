@@ -3,7 +3,7 @@
 local flags = require("cli.flags")
 local quick = require("offline.quick")
 local random = require("sandbox.random")
-local traffic_spec = require("offline.traffic_spec")
+local stated_traffic = require("offline.stated_traffic")
 local view = require("canary.view")
 local whole = require("offline.whole")
 local yaml = require("yaml")
@@ -68,7 +68,7 @@ local function of_quick(object, segments, policy, first)
 end
 
 local function same(analysis, traffic, policy, provider)
-  local object, segments = canary_of(analysis, provider), assert(traffic_spec.parse(traffic))
+  local object, segments = canary_of(analysis, provider), assert(stated_traffic.parse(traffic))
   policy = policy or { name = "flagger" }
   local wanted, first = of_cluster(object, segments, policy)
   assert.same(wanted, of_quick(object, segments, policy, first), analysis .. " / " .. traffic)
@@ -139,7 +139,7 @@ describe("the quick way to simulate", function()
   end)
 
   it("says why it cannot be gone", function()
-    local segments = assert(traffic_spec.parse("rps=1"))
+    local segments = assert(stated_traffic.parse("rps=1"))
     for analysis, why in pairs({
       ["interval: 1m, threshold: 1, stepWeight: 5, mirror: true"] = "requests are mirrored",
       ["interval: 1m, threshold: 1, iterations: 5, match: [{headers: {a: {exact: b}}}]"]

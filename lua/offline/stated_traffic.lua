@@ -15,7 +15,7 @@ local duration = require("util.duration")
 local nearest = require("util.nearest")
 local text = require("util.text")
 
-local traffic_spec = {}
+local stated_traffic = {}
 
 local MOST_CHANGES = 200
 
@@ -125,7 +125,7 @@ end
 
 --- { { from, to, rps, tests, canary_errors, ... }, ... } that follow each other from 0 to infinity, and `metrics` = the
 --- names that have values; or nil and a message.
-function traffic_spec.parse(source)
+function stated_traffic.parse(source)
   local changes, at, message = {}, 0
   for word in (source .. "\n"):gsub("#[^\n]*\n", "\n"):gmatch("%S+") do
     at, message = take(changes, word, at)
@@ -152,11 +152,11 @@ function traffic_spec.parse(source)
 end
 
 --- True when the canary is never worse than the primary: then each rollback is a false alarm.
-function traffic_spec.is_fair(segments)
+function stated_traffic.is_fair(segments)
   for _, state in ipairs(segments) do
     if state.canary_errors > state.primary_errors or state.canary_latency > state.primary_latency then return false end
   end
   return true
 end
 
-return traffic_spec
+return stated_traffic
