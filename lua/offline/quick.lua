@@ -79,8 +79,9 @@ end
 
 --- What all runs share; or nil and why the quick way cannot be gone.
 --- @param canary table    a view
---- @param options table   { settings, segments (offline.stated_traffic), policy = { name, params? }, first =
----   seconds from the new revision to its first check, limit = seconds, source? = { verdicts(t), samples(t) } in place of segments }
+--- @param options table   { settings, segments (offline.stated_traffic), policy = { name, params? }, first = seconds
+---   from the new revision to its first check, limit = seconds,
+---   source? = { verdicts(t), samples(t) } in place of segments }
 function quick.plan(canary, options)
   local why = unfit(canary, options.segments or {})
   if why then return nil, why end
