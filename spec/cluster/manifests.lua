@@ -169,17 +169,19 @@ providers.istio = {
   spec = "  metricsServer: $(istioMetrics)\n",
 }
 
--- The Gateway API as Istio's gateway reads it: the one here that mirrors.
-local mirroring = { service = ", hosts: [$(host)], gatewayRefs: [{name: gateway, namespace: istio-system}]" }
+-- The Gateway API by Gateways that stand already: those of Istio and of Envoy Gateway, which mirror.
+local SHARED = { service = ", hosts: [$(host)], gatewayRefs: [{name: gateway, namespace: $(through)}]" }
+local gateways = { istio = "istio-system", envoygateway = "envoy-gateway-system" }
 
 --- A target, its Canary and the user's objects around them.
---- @param provider string  one that a Canary names; "gatewayapi:v1 istio" is the same by Istio's gateway
+--- @param provider string  one that a Canary names; "gatewayapi:v1 istio" is the same by a key of `gateways`
 --- @param analysis string  a key of `manifests.analyses`
 function manifests.of(provider, analysis)
   local name, through = provider:match("^(%S+) ?(%S*)$")
-  local parts = through == "istio" and mirroring or providers[name]
-  return manifests.target .. CANARY:format(name, parts.service or "", parts.spec or "", manifests.analyses[analysis])
-    .. (parts.objects or "")
+  local parts = gateways[through] and SHARED or providers[name]
+  local text = manifests.target .. CANARY:format(name, parts.service or "", parts.spec or "",
+    manifests.analyses[analysis]) .. (parts.objects or "")
+  return (text:gsub("%$%(through%)", gateways[through] or ""))
 end
 
 function manifests.fill(text, values)

@@ -18,9 +18,11 @@ local function backends(kind, path, name, own)
   return { kind = kind, name = own or "app", path = ("{%s.%s} {%s.weight}"):format(path, name, path) }
 end
 
+local HTTPROUTE = backends("httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name")
+
 local routes = {
   traefik = backends("traefikservices.traefik.io", ".spec.weighted.services[*]", "name"),
-  gateway = backends("httproutes.gateway.networking.k8s.io", ".spec.rules[0].backendRefs[*]", "name"),
+  gateway = HTTPROUTE, envoygateway = HTTPROUTE,
   istio = backends("virtualservices.networking.istio.io", ".spec.http[0].route[*]", "destination.host"),
   contour = backends("httpproxies.projectcontour.io", ".spec.routes[0].services[*]", "name"),
   replicas = { kind = "services", name = "app",
@@ -34,13 +36,15 @@ local routes = {
 -- What a story's name says of it: its provider, and the proxy it is carried by where that is not the Ingress.
 local kinds = {
   traefik = { "traefik" }, gateway = { "gatewayapi:v1" }, nginx = { "nginx" }, contour = { "contour", "contour" },
-  istio = { "istio", "istio" }, meshgateway = { "gatewayapi:v1 istio", "istio" }, replicas = { "replicas" },
-  bluegreen = { "kubernetes" },
+  istio = { "istio", "istio" }, meshgateway = { "gatewayapi:v1 istio", "istio" },
+  envoygateway = { "gatewayapi:v1 envoygateway", "envoygateway" },
+  replicas = { "replicas" }, bluegreen = { "kubernetes" },
   ramp = { "traefik" }, split = { "ingressroute" }, hostile = { "traefik" }, stuck = { "traefik" },
   tenant = { "traefik" },
 }
 local proxies = { istio = os.getenv("ISTIO") or "http://127.0.0.1:8190",
-  contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180" }
+  contour = os.getenv("CONTOUR") or "http://127.0.0.1:8180",
+  envoygateway = os.getenv("ENVOYGATEWAY") or "http://127.0.0.1:8170" }
 
 -- Which Prometheus reads the metrics of each Envoy; and how much is mirrored, in percent.
 local values = { istioMetrics = os.getenv("ISTIO_PROMETHEUS") or "http://127.0.0.1:9092", mirrorWeight = 100,
@@ -174,8 +178,8 @@ function methods:ask(intent)
 end
 
 --- Applies the target and its Canary.
---- @param name string  traefik, gateway, nginx, contour, istio, meshgateway, replicas or bluegreen; of the scripts:
----   ramp, split, hostile, stuck or tenant
+--- @param name string  traefik, gateway, nginx, contour, istio, meshgateway, envoygateway, replicas or bluegreen;
+---   of the scripts: ramp, split, hostile, stuck or tenant
 --- @param run string   makes the namespace's name unique
 --- @param analysis string|nil  a key of manifests.analyses: "steps", or for blue/green "iterations"
 function story.new(name, run, analysis)

@@ -7,9 +7,9 @@ local traffic = require("spec.cluster.traffic")
 
 local OLD, NEW = "6.0.0", "6.0.1"
 local REQUESTS, POINTS = 10000, 2 -- the share is measured over so many, and may be off by so many points
-local SHARED = { "traefik", "gateway", "nginx", "contour", "istio" }
-local MATCHED = { "gateway", "nginx", "contour", "istio" }
-local MIRRORED = { "meshgateway", "istio" }
+local SHARED = { "traefik", "gateway", "envoygateway", "nginx", "contour", "istio" }
+local MATCHED = { "gateway", "envoygateway", "nginx", "contour", "istio" }
+local MIRRORED = { "meshgateway", "envoygateway", "istio" }
 local COPIED, TESTED = 2000, 300
 local WEIGHTS = { 20, 50 }
 

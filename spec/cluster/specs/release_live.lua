@@ -4,8 +4,9 @@ local story = require("spec.cluster.story")
 local support = require("spec.cluster.support")
 
 local GOOD, BAD = "podinfo:6.0.1", "podinfo:6.0.2-err10"
-local PROXIED = { "traefik", "gateway", "nginx", "contour", "istio", "replicas" } -- by a proxy, or by pods alone
-local ALL = { "traefik", "gateway", "nginx", "contour", "istio", "replicas", "bluegreen" }
+-- By a proxy, or by pods alone.
+local PROXIED = { "traefik", "gateway", "envoygateway", "nginx", "contour", "istio", "replicas" }
+local ALL = { "traefik", "gateway", "envoygateway", "nginx", "contour", "istio", "replicas", "bluegreen" }
 
 describe("a release on the real control plane", function()
   local engine, stories, good, bad = nil, {}, {}, {}
