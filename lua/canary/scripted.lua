@@ -117,7 +117,11 @@ function scripted.about(ctx)
   }
 end
 
-local function shown(value) return type(value) == "number" and text.shortest(value) or tostring(value) end
+--- For people: six digits of a number are enough.
+local function shown(value)
+  if math.type(value) == "float" then return text.shortest(tonumber(("%.6g"):format(value)) or value) end
+  return tostring(value)
+end
 
 local function failed(ctx, item, label, message)
   return { verdict = "error", name = item.name, rule = label, value = message,

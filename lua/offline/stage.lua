@@ -74,7 +74,8 @@ local function attend(self, canary)
   end
 end
 
---- Users come once the Canary is initialised.
+--- Users come once the Canary is initialised. A script's route objects mean nothing here; the weight in the status is
+--- what the script reads in them.
 local function let_users_in(self, rate)
   self.world.api.store:subscribe(function(event)
     if event.entry.kind ~= "Canary" or event.type == "DELETED" then return end
@@ -83,6 +84,7 @@ local function let_users_in(self, rate)
     if status.phase == "Initialized" and not self.users then
       self.users = self.world.traffic:add({ namespace = self.namespace, service = self.apex, rate = rate })
     end
+    if self.users and self.by_script then self.world.traffic:divide(self.users, status.canaryWeight or 0) end
   end)
 end
 
@@ -130,6 +132,9 @@ function stage.new(canary, objects, options)
   self.driver = require("sandbox.driver").new(self.world, { tick = require("canary.tick").run,
     settings = options.settings, seed = options.seed, metrics = options.metrics })
   if options.scripts then scripts.attach(self.driver.host, options.scripts) end
+  local library = self.driver.host.library
+  self.by_script = library ~= nil
+    and library:knows("router", canary.spec.provider or options.settings.mesh_provider)
   return self
 end
 

@@ -65,6 +65,13 @@ function traffic_methods:set_rate(source, rate)
   self.dirty[source.namespace] = true
 end
 
+--- Where no route object is known here, so many percent of a source's requests go to the canary, the others to the
+--- primary: what a router says whose objects only its own proxy can read.
+function traffic_methods:divide(source, weight)
+  source.weight = weight
+  self.dirty[source.namespace] = true
+end
+
 --- Lets pods behave otherwise: { match = glob on "namespace/pod" or on the image, errors = share, latency = seconds,
 --- status = }. Later rules win.
 function traffic_methods:override(rule)
@@ -165,8 +172,17 @@ local function send(self, part, rate, mirror)
   end
 end
 
+local function divided(source)
+  local out = {}
+  for _, arm in ipairs({ { "primary", 100 - source.weight }, { "canary", source.weight } }) do
+    if arm[2] > 0 then out[#out + 1] = { service = source.service .. "-" .. arm[1], share = arm[2] / 100 } end
+  end
+  return out
+end
+
 local function follow(self, source)
   local shares, object, reader = self:shares(source.namespace, source.service, source.request, source.direct)
+  if not object and source.weight then shares = divided(source) end
   if #shares == 0 then shares = { { service = source.service, share = 1, nowhere = true } } end
   for _, share in ipairs(shares) do
     local part = {

@@ -118,6 +118,27 @@ describe("serin simulate", function()
       both[2].promoted })
   end)
 
+  it("lets users follow a router of that folder", function()
+    local path = verb.file(manifests.deployment("app") .. manifests.canary("app", { provider = "ingressroute",
+      analysis = "interval: 1m, threshold: 2, stepWeights: [20, 40], metrics: [{name: arms, script: {name: arms}}]" })
+      .. [[
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: app, namespace: demo}
+spec:
+  routes: [{kind: Rule, match: "Host(`app.example.com`)", services: [{kind: Service, name: app, port: 80}]}]
+]])
+    local function outcome(traffic)
+      local code, out, err = verb.call("simulate", path, "--scripts", "spec/cluster/scripts", "--traffic", traffic,
+        "--output", "json")
+      assert.equal(0, code, err)
+      return json.decode(out).release.outcome
+    end
+    assert.equal("promoted", outcome("rps=50"))
+    assert.equal("rolled back", outcome("rps=50 canary.errors=20%"))
+  end)
+
   it("reads the traffic from a file", function()
     local path = verb.file("rps=50 # users\nat=1m\ncanary.errors=50%\n", ".txt")
     assert.equal("rolled back", simulated("--traffic", path).release.outcome)

@@ -84,6 +84,7 @@ describe("a release with a custom check", function()
   for word, pattern in pairs({
     ["return verdict.nodata{ rule = 'r' }"] = "advancement checkout nodata: r",
     ["return verdict.inconclusive{ rule = 'r', value = 1 }"] = "advancement checkout inconclusive: r, found 1",
+    ["return verdict.fail{ rule = 'r', value = 100 / 3 }"] = "advancement checkout fail: r, found 33.3333 (",
     ["return verdict.error{ rule = 'r' }"] = "advancement checkout error: r",
     ["return nil"] = "advancement checkout: checks/gate.lua: expected a verdict, found nil",
     ["return true"] = "advancement checkout: checks/gate.lua: expected a verdict, found boolean",
