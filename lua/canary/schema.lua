@@ -164,6 +164,17 @@ local function check_script(path, script)
   end
 end
 
+--- Only the builtin checks know how requests are counted.
+local COUNTED = { ["request-success-rate"] = true, ["request-duration"] = true }
+
+local function check_requests(path, metric)
+  local least = metric.minRequests
+  if not integer(least, 1, 2 ^ 31) then return problem(path, "an integer of 1 or more", least) end
+  if not COUNTED[metric.name] or metric.query or metric.templateRef or metric.script then
+    return problem(path, "none beside a query of one's own, which can count for itself", least)
+  end
+end
+
 local function check_metric(index, metric)
   local path = ("spec.analysis.metrics[%d]"):format(index - 1)
   if type(metric) ~= "table" or #metric > 0 then return problem(path, "an object", metric) end
@@ -180,6 +191,8 @@ local function check_metric(index, metric)
   if silent ~= nil and silent ~= "fail" and silent ~= "hold" and silent ~= "pass" then
     return problem(path .. ".onNoData", "fail, hold or pass", silent)
   end
+  bad = metric.minRequests ~= nil and check_requests(path .. ".minRequests", metric)
+  if bad then return bad end
   local range = metric.thresholdRange
   if range == nil then return end
   if not kinds.object[2](range) then return problem(path .. ".thresholdRange", "an object", range) end

@@ -84,9 +84,15 @@ local function on_server(it, source, model)
   return asking(it, prometheus, ctx, request)
 end
 
+--- The query, without a value where there were fewer requests than the entry wants.
+local function of_enough(it, source)
+  if it.metric.minRequests == nil or not set_interval(it) then return source end
+  return ("%s\nand\n%s * %.14g >= %d"):format(source, observer.requests(it.queries), it.seconds, it.metric.minRequests)
+end
+
 local function builtin_item(it)
   it.queries, it.label = observer.of(it.canary, it.settings)
-  local source = it.kind == "duration" and it.queries.duration or it.queries.success_rate
+  local source = of_enough(it, it.kind == "duration" and it.queries.duration or it.queries.success_rate)
   return on_server(it, source, function()
     return observer.builtin_model(it.canary, it.metric, it.interval, it.queries)
   end)

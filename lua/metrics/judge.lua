@@ -101,9 +101,17 @@ end
 
 local function is_infinite(value) return value == math.huge or value == -math.huge end
 
+--- The verdict without a value. Of an entry that wants requests there were fewer.
+local function silent(it)
+  local least = it.metric.minRequests
+  if least == nil then return verdict(it, "nodata", kinds[it.kind].nodata(it)) end
+  return verdict(it, "nodata", ("Halt %s advancement %s: fewer than %d requests in %s"):format(on_canary(it),
+    it.metric.name, least, it.metric.interval or "1m"))
+end
+
 --- The verdict on a number.
 function judge.value(it, number)
-  if number ~= number then return verdict(it, "nodata", kinds[it.kind].nodata(it)) end
+  if number ~= number then return silent(it) end
   local value, gauge = measured(it, number)
   local sign, limit = bounds.violated(it.limits, value)
   local out = verdict(it, "pass")
@@ -121,7 +129,7 @@ end
 --- The verdict on what a provider's `parse` gave.
 function judge.parsed(it, number, message)
   if number then return judge.value(it, number) end
-  if message == NO_VALUES then return verdict(it, "nodata", kinds[it.kind].nodata(it)) end
+  if message == NO_VALUES then return silent(it) end
   return judge.failed(it, message)
 end
 

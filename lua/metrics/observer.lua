@@ -51,6 +51,11 @@ function observer.of(canary, settings)
   return queries, service and provider .. ":service" or provider
 end
 
+--- The query for all requests of the canary in a second: what stands below the line of its success rate.
+function observer.requests(queries)
+  return queries.success_rate:match("\n/\n(.+)\n%* 100$")
+end
+
 --- The functions of a user's template: Flagger's names.
 --- @param metric table  an entry of analysis.metrics
 function observer.model(canary, metric, interval)

@@ -49,8 +49,8 @@ function arm_methods:serve(from, to, rate, errors, latency)
   end
 end
 
---- Percent of requests that did not fail in the window; NaN without any.
-function arm_methods:success(now, window)
+--- The requests of the window: those that did not fail, and all.
+function arm_methods:requests(now, window)
   local since, good, all = now - window, 0, 0
   for at = self.n, 1, -1 do
     local from, to = self.starts[at], self.ends[at]
@@ -59,6 +59,12 @@ function arm_methods:success(now, window)
     good = good + self.good[at] * part
     all = all + (self.good[at] + self.bad[at]) * part
   end
+  return good, all
+end
+
+--- Percent of requests that did not fail in the window; NaN without any.
+function arm_methods:success(now, window)
+  local good, all = self:requests(now, window)
   return good / all * 100
 end
 

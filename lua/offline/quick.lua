@@ -42,7 +42,8 @@ local function metric_of(canary, settings, index, metric, stated)
   local ok, message = judge.prepare(it, ("spec.analysis.metrics[%d]"):format(index - 1))
   if not ok then return nil, message end
   local window = duration.parse(metric.interval or "1m")
-  return { it = it, kind = kind, window = window, stated = "metric " .. metric.name, nodata = metric.onNoData }
+  return { it = it, kind = kind, window = window, stated = "metric " .. metric.name, nodata = metric.onNoData,
+    least = metric.minRequests }
 end
 
 --- nil, or why the quick way cannot take this Canary.
@@ -125,6 +126,7 @@ local function serve(run, from, to)
 end
 
 local function value_of(run, item, t)
+  if item.least and select(2, run.canary:requests(t, item.window)) < item.least then return 0 / 0 end
   if item.kind == "success-rate" then return run.canary:success(t, item.window) end
   if item.kind == "duration" then return run.canary:duration(t, item.window) end
   return run.plan.segments[run.segment][item.stated] or 0 / 0

@@ -60,6 +60,11 @@ describe("canary.schema", function()
     end
     analysis.policy, analysis.metrics = nil, { { name = "a", onNoData = "ignore" } }
     assert.equal("spec.analysis.metrics[0].onNoData: expected fail, hold or pass, found ignore", complaint())
+    analysis.metrics = { { name = "request-duration", minRequests = 0 } }
+    assert.equal("spec.analysis.metrics[0].minRequests: expected an integer of 1 or more, found 0", complaint())
+    analysis.metrics = { { name = "a", minRequests = 5 } }
+    assert.equal("spec.analysis.metrics[0].minRequests: expected none beside a query of one's own, which can count "
+      .. "for itself, found 5", complaint())
   end)
 
   it("asks for a strategy", function()

@@ -1,13 +1,15 @@
 --- The builtin queries as they go out, of the providers that no recording of Flagger's knows.
 
 local check = require("metrics.check")
+local lfs = require("lfs")
+local observer = require("metrics.observer")
 local routing = require("spec.support.routing")
 
 local INTERVAL = "1m"
 
 --- The query of the one builtin check `name` of a canary.
 local function asked(parts, name)
-  local analysis = { interval = "30s", metrics = { { name = name, interval = INTERVAL,
+  local analysis = { interval = "30s", metrics = { { name = name, interval = INTERVAL, minRequests = parts.requests,
     thresholdRange = name == "request-duration" and { max = 500 } or { min = 99 } } } }
   for key, value in pairs(parts.analysis or {}) do analysis[key] = value end
   local canary = routing.canary({ provider = parts.provider, spec = parts.spec, service = parts.service,
@@ -58,4 +60,30 @@ describe("the builtin queries of haproxy", function()
       "sum(rate(haproxy_backend_http_responses_total{%s}[1m])) > 0"):format(PROXY, PROXY),
       asked({ provider = "haproxy", spec = spec }, "request-duration"))
   end)
+end)
+
+describe("a builtin query that wants requests", function()
+  local ALL = 'sum( rate( istio_requests_total{ reporter="destination", destination_workload_namespace="demo", '
+    .. 'destination_workload=~"app" }[1m] ) )'
+
+  it("has no value where there were fewer in the interval", function()
+    local plain = asked({ provider = "istio" }, "request-success-rate")
+    assert.equal(plain .. " and " .. ALL .. " * 60 >= 20", asked({ provider = "istio", requests = 20 },
+      "request-success-rate"))
+    assert.equal(asked({ provider = "istio" }, "request-duration") .. " and " .. ALL .. " * 60 >= 20",
+      asked({ provider = "istio", requests = 20 }, "request-duration"))
+  end)
+
+  for name in lfs.dir("lua/metrics/queries") do
+    local file = name:match("^(%w+)%.lua$")
+    if file then
+      it("finds all requests below the line of a success rate: " .. file, function()
+        local queries = require("metrics.queries." .. file)
+        local all = observer.requests(queries)
+        assert.truthy(queries.success_rate:find(all, 1, true))
+        assert.matches("^%s*sum%(%s*rate%(.+%[{{ interval }}%]%s*%)%s*%)$", all)
+        assert.is_nil(all:find("5", 1, true), "only some of the codes")
+      end)
+    end
+  end
 end)

@@ -108,6 +108,15 @@ describe("the quick way to simulate", function()
     end
   end)
 
+  it("does so with checks that want requests", function()
+    for _, word in ipairs({ "", ", onNoData: hold", ", onNoData: pass" }) do
+      for _, traffic in ipairs({ "rps=0.5 canary.errors=50%", "rps=2", "rps=1 at=100s rps=50 canary.errors=20%" }) do
+        same("interval: 1m, threshold: 3, maxWeight: 50, stepWeight: 10, metrics: [{name: request-success-rate, "
+          .. "thresholdRange: {min: 99}, interval: 1m, minRequests: 10" .. word .. "}]", traffic)
+      end
+    end
+  end)
+
   it("does so with other providers", function()
     for _, provider in ipairs({ "traefik", "gatewayapi:v1", "linkerd", "contour" }) do
       same("interval: 1m, threshold: 3, maxWeight: 40, stepWeight: 20, " .. CHECKS,

@@ -424,3 +424,34 @@ describe("a metric without data", function()
     assert.equal("nodata", check_of(run, "none").verdict)
   end)
 end)
+
+describe("a metric that wants requests", function()
+  -- Half of the requests come to the canary, and 30 % of those fail.
+  local function judged(rate, word)
+    local run = begin.initialised({ analysis = "interval: 1m, threshold: 3, stepWeight: 50, metrics: "
+      .. "[{name: request-success-rate, thresholdRange: {min: 99}, minRequests: 20" .. word .. "}]" })
+    run.world.traffic:set_rate(run.users["demo/app"], rate)
+    run:pass(100)
+    run.world:set_image("demo", "app", "podinfo:2-err30")
+    run:pass(300)
+    return run
+  end
+
+  it("says of too few that there were too few, and holds when asked to", function()
+    local run = judged(0.5, ", onNoData: hold")
+    local status = run:status("demo", "app")
+    assert.same({ "Progressing", 50, 0 }, { status.phase, status.canaryWeight, status.failedChecks })
+    assert.equal("nodata", check_of(run, "request-success-rate").verdict)
+    assert.equal(1, begin.told(run, "Halt app.demo advancement request-success-rate: fewer than 20 requests in 1m"))
+  end)
+
+  it("does not pass by too few", function()
+    assert.equal("Failed", judged(0.5, ""):status("demo", "app").phase)
+  end)
+
+  it("judges enough", function()
+    local run = judged(2, ", onNoData: hold")
+    assert.equal("Failed", run:status("demo", "app").phase)
+    assert.equal("fail", check_of(run, "request-success-rate").verdict)
+  end)
+end)

@@ -46,6 +46,8 @@ describe("the CRDs on a real API server", function()
         .. "policy: {name: p, params: {a: {b: [1]}}, mode: shadow}" },
     ["a check written in Lua"] = { analysis = "interval: 10s, threshold: 3, stepWeight: 10, "
       .. "metrics: [{name: m, onNoData: hold, script: {name: s, params: {slo: 99.9}}}]" },
+    ["a check that wants requests"] = { analysis = "interval: 10s, threshold: 3, stepWeight: 10, "
+      .. "metrics: [{name: request-success-rate, minRequests: 20, onNoData: hold}]" },
     ["an interval of hours"] = { analysis = "interval: 1h, threshold: 3, stepWeight: 10" },
     ["a mirror backend"] = { service = ", mirror: [{backendRef: {name: x, port: 80}}]" },
   }) do
