@@ -103,8 +103,24 @@ local function patched(self, script, entry, canary, seen, refs, want)
   return right(answers.patches(entry, value, refs, seen, canary))
 end
 
+--- What the optional function `accepted` says of the objects, as a line of the text.
+local function accepted(self, script, canary, seen)
+  if not script.functions.accepted then return "" end
+  local value, message = scripts.call(self.host, script, "accepted", { canary, seen })
+  if value == nil then error(message, 0) end
+  local ok
+  ok, message = answers.accepted(value, message)
+  return ok and "# accepted\n" or ("# not accepted: %s\n"):format(message)
+end
+
+local function check_fit(self, script, canary)
+  if not script.functions.unfit then return end
+  local why, message = scripts.call(self.host, script, "unfit", { canary })
+  if why or message then error(message or select(2, answers.unfit(why)), 0) end
+end
+
 --- A router walked through weights, as YAML text for a golden file: what it reads, what `prepare` writes, each shift,
---- and `restore`. Every weight is read back.
+--- and `restore`. Every weight is read back; a Canary that is `unfit` is an error.
 --- @param canary string   YAML of a Canary
 --- @param weights table   of the canary, in percent
 --- @param seen table?     key of `reads` -> object that is there at first
@@ -117,6 +133,7 @@ function kit_methods:walk(name, canary, weights, seen)
   seen = merge.copy(seen or {})
   local refs = right(answers.reads(right(scripts.call(self.host, script, "reads", { shown })), shown,
     script.grants))
+  check_fit(self, script, shown)
   local out = {}
   local function write(title, list)
     out[#out + 1] = "---\n# " .. title .. "\n"
@@ -124,9 +141,11 @@ function kit_methods:walk(name, canary, weights, seen)
     seen = answers.after(seen, list)
   end
   write("prepare", patched(self, script, "prepare", shown, seen, refs))
+  out[#out + 1] = accepted(self, script, shown, seen)
   for _, weight in ipairs(weights) do
     local want = { primary = 100 - weight, canary = weight, mirrored = false }
     write(("weight %d"):format(weight), patched(self, script, "shift", shown, seen, refs, want))
+    out[#out + 1] = accepted(self, script, shown, seen)
     local found = right(answers.routes(right(scripts.call(self.host, script, "routes", { shown, seen }))))
     if found.canary ~= weight then
       error(("routes: expected %d %% for the canary after its shift, found %d %%"):format(weight, found.canary), 2)

@@ -23,16 +23,22 @@ local function plain(canary)
   return out
 end
 
---- What a function of the script gives; or nil and a message.
-local function call(ctx, script, entry, ...)
+--- What a function of the script gives, and the message beside it; nil with a message when it failed.
+local function ask(ctx, script, entry, ...)
   local value, message = run.call(ctx.host, script, { entry = entry, arguments = { plain(ctx.canary), ... } },
     scripted.scope(ctx, script))
-  if value == nil then
-    message = message or "expected an answer, found nil"
-    local says = message:sub(1, #script.label) == script.label
-    return nil, says and message or ("%s: %s: %s"):format(script.label, entry, message)
+  if value ~= nil or message == nil then return value, message end
+  local says = message:sub(1, #script.label) == script.label
+  return nil, says and message or ("%s: %s: %s"):format(script.label, entry, message)
+end
+
+--- The same of a function that has to answer; or nil and a message.
+local function call(ctx, script, entry, ...)
+  local value, message = ask(ctx, script, entry, ...)
+  if value == nil and not message then
+    message = ("%s: %s: expected an answer, found nil"):format(script.label, entry)
   end
-  return value
+  return value, message
 end
 
 --- `value, message` of a check of an answer, the message with the script in it.
@@ -79,8 +85,22 @@ local function shift(ctx, script, seen, want)
   return list
 end
 
+--- True; or nil and why the route is not in force. A script that fails cannot tell, and nothing goes on.
+local function accepted(ctx, script, seen)
+  local value, message = call(ctx, script, "accepted", seen)
+  if value == nil then return nil, message end
+  return told(script, answers.accepted(value, message))
+end
+
+--- nil, or what the Canary asks for that cannot be.
+local function unfit(ctx, script)
+  local value, message = ask(ctx, script, "unfit")
+  if value == nil then return message end
+  return select(2, told(script, answers.unfit(value)))
+end
+
 local function module_of(ctx, script)
-  local fields = script.fields
+  local fields, has = script.fields, script.functions
   return {
     name = fields.name, weighted = fields.weighted, mirrors = fields.mirrors, matches = fields.matches,
     affinity = fields.affinity, resolution = fields.resolution or 1, script = script.label,
@@ -89,6 +109,8 @@ local function module_of(ctx, script)
     routes = function(_, seen) return routes(ctx, script, seen) end,
     shift = function(_, seen, want) return shift(ctx, script, seen, want) end,
     restore = function(_, seen) return patches(ctx, script, "restore", seen) end,
+    accepted = has.accepted and function(_, seen) return accepted(ctx, script, seen) end,
+    unfit = has.unfit and function() return unfit(ctx, script) end,
   }
 end
 

@@ -30,9 +30,7 @@ end
 
 local function words(path, value, optional)
   if value == nil and optional then return nil end
-  if type(value) ~= "string" or value == "" or #value > MOST_TEXT then
-    return ("%s: expected a text of 1 to %d bytes, found %s"):format(path, MOST_TEXT, type(value))
-  end
+  return text.problem(path, value, MOST_TEXT)
 end
 
 local function percent(path, value, fine)

@@ -123,7 +123,8 @@ function observe.read_route(ctx)
     local object, stop = cluster.get(ctx, ref.apiVersion, ref.kind, ref.name, ref.namespace)
     if stop then return stop end
     if not object and not ref.optional then
-      return problem("RouteMissing", "%s %s.%s get query error: not found", ref.kind, ref.name, ctx.namespace)
+      return problem("RouteMissing", "%s %s.%s get query error: not found%s", ref.kind, ref.name, ctx.namespace,
+        ctx.router.script and (" (reads.%s of %s)"):format(key, ctx.router.script) or "")
     end
     if object and object.apiVersion == nil then object.apiVersion, object.kind = ref.apiVersion, ref.kind end
     ctx.seen[key] = object

@@ -4,6 +4,9 @@
 
 json = {}
 
+--- The null of JSON, which is none of Lua's values: in a merge patch it takes a field out; in what is read, as in `ctx`,
+--- it stands where a number was NaN. It counts as true.
+---@since 1
 json.null = nil ---@type lightuserdata
 
 --- The value of a JSON text, or nil, message, "INVALID" | "TOO_LARGE".

@@ -41,13 +41,22 @@ local function tell(found, stop)
   found.error(field, rest)
 end
 
+--- An unknown provider may be that of a script which nobody has shown.
+local function tell_unknown(ctx, stop, found)
+  local hint = stop.reason == "UnknownProvider" and not ctx.host.library
+    and not stop.problem:find("did you mean", 1, true)
+  tell(found, { problem = stop.problem .. (hint and "; --scripts DIR shows those of your own" or "") })
+end
+
 --- What the provider cannot do.
 local function check_router(ctx, found)
   local canary = ctx.canary
   local wanted = { match = #canary.analysis.match > 0, mirror = canary.analysis.mirror, strategy = canary.strategy }
   local stop = observe.router(ctx)
-  if stop then return tell(found, stop) end
+  if stop then return tell_unknown(ctx, stop, found) end
   local router = ctx.router
+  local refs, message = router.reads(canary)
+  if not refs then return found.error("spec.provider", message) end
   if not router.weighted and not router.matches then
     if wanted.match then found.note("spec.analysis.match", "has no effect with the provider " .. canary.provider) end
     if wanted.strategy == "canary" and not canary.skip_analysis then

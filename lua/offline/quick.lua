@@ -53,7 +53,7 @@ local function unfit(canary, segments)
   if canary.analysis.mirror then return "requests are mirrored" end
   if canary.analysis.policy.mode == "shadow" then return "a policy is judged in the shadow" end
   local router = registry.router(canary)
-  if not router then return "its provider is not known" end
+  if not router then return "its provider is a script's, or not known" end
   if not router.weighted and canary.strategy == "canary" then return "its provider moves no shares of traffic" end
   if router.counts_pods then return "its provider counts pods" end
   if (router.resolution or 1) ~= 1 then return "its provider rounds weights" end

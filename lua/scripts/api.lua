@@ -63,6 +63,7 @@ verdict = {}
 
 --- The answers of a check. evidence: { value = number or text, rule = "what was expected", query = "what was asked",
 --- n = samples, message = "for people" }. All but `pass` need `rule`; `fail` and `inconclusive` need `value` too.
+--- `rule`, `query` and `message` are texts of 1 to 1024 bytes. The verdict `pass` is success, and no other is.
 ---@since 1
 function verdict.pass(evidence) end
 ---@since 1
@@ -79,6 +80,6 @@ function verdict.error(evidence) end
 
 --- Another script of the folders, by folder and file: require("lib.rates") is lib/rates.lua. Or a shipped module:
 --- util.object, util.list, util.duration, util.text, util.merge, util.nearest, util.cron, util.rfc3339, stats.*. The name
---- is written out, so that it is known before anything runs. Not for scripts of tenants, but for the shipped ones.
+--- is written out, so that it is known before anything runs. Scripts of tenants may require shipped modules alone.
 ---@since 1
 function require(name) end

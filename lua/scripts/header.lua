@@ -1,6 +1,7 @@
 --- What a script says of itself, and whether that is well-formed.
 
 local grants = require("scripts.grants")
+local list = require("util.list")
 local merge = require("util.merge")
 local nearest = require("util.nearest")
 local rules = require("scripts.rules")
@@ -10,11 +11,13 @@ local header = {}
 
 header.API = 1
 
--- kind -> the folder of --scripts, and the functions that its contract asks for
+-- kind -> the folder of --scripts, the functions that its contract asks for, those that may be there, and those that
+-- shipped modules alone have
 header.KINDS = {
-  policy = { folder = "policies", functions = { "decide" } },
+  policy = { folder = "policies", functions = { "decide" }, optional = { check = true, gates = true } },
   check = { folder = "checks", functions = { "run" } },
-  router = { folder = "routers", functions = { "reads", "prepare", "routes", "shift", "restore" } },
+  router = { folder = "routers", functions = { "reads", "prepare", "routes", "shift", "restore" },
+    optional = { accepted = true, unfit = true }, shipped = { of = true, apex = true } },
   notify = { folder = "notify", functions = { "render" } },
   lib = { folder = "lib", functions = {} },
 }
@@ -77,6 +80,20 @@ local function policy_problem(fields)
   end
 end
 
+--- A function that nobody would call, though its name says that it is meant to be.
+local function stray(kind, functions)
+  local known = header.KINDS[kind]
+  local optional = merge.copy(known.optional or {})
+  optional.selftest = true
+  for _, name in ipairs(functions) do
+    if known.shipped and known.shipped[name] then
+      return ("%s: expected none, as a script's is not called, found a function"):format(name)
+    end
+    local close = not optional[name] and not list.set(known.functions)[name] and nearest.of(name, optional)
+    if close then return ("%s: expected a function that is called (did you mean %s?)"):format(name, close) end
+  end
+end
+
 local function functions_problem(kind, functions)
   local have = {}
   for _, name in ipairs(functions) do have[name] = true end
@@ -123,7 +140,7 @@ function header.problem(found, kind, name)
   if fields.kind ~= nil and fields.kind ~= kind then
     return expected("kind", ("%q, as its folder says"):format(kind), fields.kind)
   end
-  local bad = fields_problem(kind, fields) or functions_problem(kind, found.functions)
+  local bad = fields_problem(kind, fields) or functions_problem(kind, found.functions) or stray(kind, found.functions)
     or rules.problem(fields.params or {})
     or kind == "router" and router_problem(fields) or kind == "policy" and policy_problem(fields)
   if bad then return bad end

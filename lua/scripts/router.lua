@@ -157,6 +157,19 @@ function router.routes(value)
   return out
 end
 
+--- True; or nil and why the newest route is not in force.
+function router.accepted(value, message)
+  if value == true then return true end
+  if value == false then return nil, message or "the route is not in force yet" end
+  return nil, expected("accepted", "true or false", value)
+end
+
+--- nil and what the Canary asks for that cannot be.
+function router.unfit(value)
+  if type(value) ~= "string" or value == "" then return nil, expected("unfit", "nothing, or a text", value) end
+  return nil, value
+end
+
 --- What is there after the patches; for a look at whether a router reads back what it wrote.
 function router.after(seen, patches) return object.apply(seen, patches) end
 

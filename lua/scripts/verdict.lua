@@ -21,9 +21,8 @@ end
 local function texts(answer)
   for _, name in ipairs({ "rule", "query", "message" }) do
     local value = answer[name]
-    if value ~= nil and (type(value) ~= "string" or value == "" or #value > MOST_TEXT) then
-      return ("%s: expected a text of 1 to %d bytes, found %s"):format(name, MOST_TEXT, type(value))
-    end
+    local bad = value ~= nil and text.problem(name, value, MOST_TEXT)
+    if bad then return bad end
   end
 end
 

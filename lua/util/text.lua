@@ -46,6 +46,14 @@ function text.percent(value)
   return (value:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
+--- nil when `value` is a text of 1 to `most` bytes; else what was expected of it and what was found.
+function text.problem(path, value, most)
+  local size = type(value) == "string" and #value or nil
+  if size and size > 0 and size <= most then return nil end
+  return ("%s: expected a text of 1 to %d bytes, found %s"):format(path, most,
+    size and ("one of %d"):format(size) or value == nil and "nothing" or "a " .. type(value))
+end
+
 --- At most `most` bytes of `value`, cut between characters.
 function text.cut(value, most)
   if #value <= most then return value end

@@ -24,7 +24,7 @@ describe("canary.decision", function()
     for message, more in pairs({
       ["action: expected one of hold, shift, iterate, promote, rollback, pause, found promot (did you mean promote?)"] =
         { action = "promot" },
-      ["reason: expected a text of 1 to 1024 bytes, found string"] = { reason = "" },
+      ["reason: expected a text of 1 to 1024 bytes, found one of 0"] = { reason = "" },
       ["weight: expected a whole number from 0 to 100, found 101"] = { weight = 101 },
       ["weight: expected a whole number from 0 to 100, found inf"] = { weight = math.huge },
       ["weight: expected a whole number from 0 to 100, found 2.5"] = { action = "shift", weight = 2.5 },
@@ -36,7 +36,7 @@ describe("canary.decision", function()
       ["routes.canary: expected a whole number from 0 to 100, found none"] = { routes = { primary = 100 } },
       ["evidence[0].verdict: expected one of pass, fail, inconclusive, nodata, error, found ok"] =
         { evidence = { { name = "a", verdict = "ok" } } },
-      ["evidence[0].rule: expected a text of 1 to 1024 bytes, found nil"] =
+      ["evidence[0].rule: expected a text of 1 to 1024 bytes, found nothing"] =
         { evidence = { { name = "a", verdict = "fail" } } },
       ["evidence: expected a list of at most 64 entries"] = { evidence = { name = "a" } },
       ["state: expected an object, found string"] = { state = "x" },

@@ -300,7 +300,9 @@ end
 return ramp]],
     ["routers/file.lua"] = [[
 return { name = "file", api = 1, weighted = true, mirrors = false, matches = false, affinity = false, resolution = 10,
-  aliases = { "files" }, reads = tostring, prepare = tostring, routes = tostring, shift = tostring,
+  aliases = { "files" }, grants = { "kube:v1/ConfigMap" },
+  reads = function() return { file = { apiVersion = "v1", kind = "ConfigMap", name = "x" } } end,
+  prepare = tostring, routes = tostring, shift = tostring,
   restore = tostring }]],
     ["notify/card.lua"] = [[
 return { name = "card", api = 1, params = { url = { type = "string" } }, render = tostring }]],
@@ -378,6 +380,19 @@ spec: {type: lua, address: "http://chat", script: {name: card, params: {url: x}}
       .. "    iterations: 3"), "\n")
     assert.matches("a policy for the strategy ab-testing, found ramp (for canary)", list, 1, true)
     assert.matches("spec.analysis.match: expected a provider that routes by headers, found file", list, 1, true)
+  end)
+
+  it("finds a kind that the router's header does not grant", function()
+    local file = FILES["routers/file.lua"]
+    library.write(dir, "routers/file.lua", (file:gsub("kube:v1", "kube:apps/v1", 1)))
+    assert.same({ "spec.provider: routers/file.lua: reads.file: expected a kind that is granted, like "
+      .. '"kube:v1/ConfigMap" in the header, and that a router may write, found "ConfigMap"' },
+      found("nothing", "else"))
+  end)
+
+  it("says where a provider of one's own is shown", function()
+    local list = findings((CANARY:gsub("provider: file", "provider: own")))
+    assert.matches("traefik, found own; --scripts DIR shows those of your own", list[1].message, 1, true)
   end)
 
   it("tells that a weight is rounded by the script's resolution", function()

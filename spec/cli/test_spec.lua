@@ -165,6 +165,45 @@ describe("serin test", function()
     assert.falsy(out:find("message = ", 1, true), out)
   end)
 
+  it("shows in a walk whether the route is in force, and refuses what is unfit", function()
+    local dir = folder({ ["routers/r.lua"] = [[
+      local router = { name = "r", api = 1, weighted = true, mirrors = false, matches = false, affinity = false,
+        grants = { "kube:v1/ConfigMap" } }
+      function router.reads() return { it = { apiVersion = "v1", kind = "ConfigMap", name = "w" } } end
+      function router.prepare() return {} end
+      function router.routes(_, seen)
+        return { primary = 100 - tonumber(seen.it.data.weight), canary = tonumber(seen.it.data.weight) }
+      end
+      function router.shift(_, seen, routes)
+        if tonumber(seen.it.data.weight) == routes.canary then return {} end
+        return { { key = "it", merge = { data = { weight = ("%d"):format(routes.canary) } } } }
+      end
+      function router.restore() return {} end
+      function router.accepted(_, seen)
+        if seen.it.data.weight == "5" then return false, "too little" end
+        return true
+      end
+      function router.unfit(canary)
+        if canary.service.port ~= 80 then return "spec.service.port: expected 80" end
+      end
+      return router]], ["spec/a_spec.lua"] = [[
+      local function walk(port)
+        return require("kit").new():walk("r", "metadata: {name: app, namespace: test}\nspec: {targetRef: "
+          .. "{kind: Deployment, name: app}, service: {port: " .. port .. "}, analysis: {interval: 1m, threshold: 1, "
+          .. "stepWeight: 5}}", { 5, 10 }, { it = { data = { weight = "0" } } })
+      end
+      it("walks", function()
+        local text = walk(80)
+        assert.truthy(text:find("weight: '5'\n# not accepted: too little\n", 1, true)
+          or text:find('weight: "5"\n# not accepted: too little\n', 1, true), text)
+        assert.matches("prepare\n.*# accepted\n.*weight 10\n.*# accepted\n", text)
+      end)
+      it("does not", function() assert.has_error(function() walk(81) end, "spec.service.port: expected 80") end)]] })
+    local code, out = run(dir)
+    assert.equal(0, code, out)
+    assert.truthy(out:find("2 successes", 1, true), out)
+  end)
+
   it("says that there is nothing to test", function()
     local code, out = run(folder({ ["checks/x.lua"] = "return {}" }))
     assert.equal(1, code)

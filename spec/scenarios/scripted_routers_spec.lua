@@ -88,6 +88,64 @@ local function with(]]):gsub("function router.shift%(canary, seen, routes%) ", "
     assert.equal("podinfo:2", begin.image(run, "app-primary"))
   end)
 
+  --- The example, with a controller that says "no" of a file until it is told to obey.
+  local function obeyed(more)
+    return changed("function router.selftest()", [[
+function router.accepted(_, seen)
+  local word = (seen.file.data or {}).obeyed
+  if word == "broken" then error("no controller", 0) end
+  if word == "odd" then return 7 end
+  if word then return false, word ~= "no" and word or nil end
+  return true
+end
+
+]] .. (more or "") .. "function router.selftest()")
+  end
+
+  local function say(run, word)
+    run.world:patch("ConfigMap", "demo", "app-weights", { data = { obeyed = word or json.null } })
+  end
+
+  for word, told in pairs({ ["no listener"] = "no listener", no = "the route is not in force yet",
+    broken = "no controller", odd = "accepted: expected true or false, found 7" }) do
+    it("waits while its controller has not taken the route: " .. word, function()
+      local run = library.initialised(with(obeyed()))
+      run.world:set_image("demo", "app", "podinfo:2")
+      run:wait(function() return weights(run).canary == 25 end, 300, "the first step")
+      say(run, word)
+      run:pass(60)
+      assert.equal(25, weights(run).canary)
+      assert.equal(0, run:status("demo", "app").failedChecks)
+      local waiting = run:status("demo", "app").waiting
+      assert.equal("route", waiting["for"])
+      assert.equal("routers/weightfile.lua: " .. told, (waiting.detail:gsub("lua:%d+", "lua")))
+      say(run, nil)
+      run:wait_for_phase("demo", "app", "Succeeded", 300)
+    end)
+  end
+
+  it("is rolled back when its controller never takes the route", function()
+    local run = library.initialised(with(obeyed(), { spec = "progressDeadlineSeconds: 60" }))
+    run.world:set_image("demo", "app", "podinfo:2")
+    run:wait(function() return weights(run).canary == 25 end, 300, "the first step")
+    say(run, "no listener")
+    run:wait(function() return weights(run).canary == 0 end, 300, "the rollback")
+    say(run, nil)
+    run:wait_for_phase("demo", "app", "Failed", 300)
+    assert.equal("podinfo:1", begin.image(run, "app-primary"))
+  end)
+
+  it("says before anything is made what it cannot do", function()
+    local run = library.applied(with(obeyed([[
+function router.unfit(canary)
+  if canary.service.port == 80 then return "spec.service.port: expected another than 80" end
+end
+
+]])))
+    assert.equal("routers/weightfile.lua: spec.service.port: expected another than 80", stalled(run))
+    assert.is_nil(run.world:get("Service", "demo", "app"))
+  end)
+
   it("shows its version in the status", function()
     local run = library.initialised(with(ROUTER))
     run.world:set_image("demo", "app", "podinfo:2")

@@ -146,6 +146,8 @@ describe("scripts.library", function()
       "checks/burn.lua:3: run: expected a function, found none",
     ['return { name = "burn", api = 1, rum = tostring }'] =
       "checks/burn.lua:1: run: expected a function, found none (found rum, did you mean run?)",
+    ['return { name = "burn", api = 1, run = tostring,\n  selftets = tostring }'] =
+      "checks/burn.lua:2: selftets: expected a function that is called (did you mean selftest?)",
     ['return { name = "burn", api = 1, run = tostring, params = { slo = { type = "nubmer" } } }'] =
       "checks/burn.lua:1: params.slo.type: expected one of number, integer, string, boolean, duration, list, object, "
       .. 'found "nubmer" (did you mean number?)',
@@ -247,6 +249,12 @@ describe("scripts.library", function()
       write("routers/istio.lua", ISTIO)
       assert.equal("routers/istio.lua: expected a name that no shipped one has, found istio; "
         .. "-allow-shadow=routers/istio lets it take its place", (select(2, loaded():find("router", "istio"))))
+    end)
+
+    it("has what no script may have", function()
+      write("routers/own.lua", (ISTIO:gsub('"istio"', '"own"'):gsub("restore = ", "apex = tostring, %0")))
+      assert.matches("own.lua:%d+: apex: expected none, as a script's is not called, found a function",
+        (select(2, loaded():find("router", "own"))))
     end)
 
     it("is taken when the operator says so", function()

@@ -34,6 +34,18 @@ describe("scripts.router", function()
     end)
   end)
 
+  it("asks accepted for true, or false and why", function()
+    assert.is_true(router.accepted(true))
+    assert.same({ nil, "no listener" }, { router.accepted(false, "no listener") })
+    assert.equal("the route is not in force yet", (select(2, router.accepted(false))))
+    assert.equal("accepted: expected true or false, found 1", (select(2, router.accepted(1))))
+  end)
+
+  it("asks unfit for a text, or nothing", function()
+    assert.equal("no mirrors", (select(2, router.unfit("no mirrors"))))
+    assert.equal("unfit: expected nothing, or a text, found false", (select(2, router.unfit(false))))
+  end)
+
   describe("reads", function()
     local function wrong(ref) return (select(2, router.reads({ a = ref }, CANARY, GRANTS))) end
 

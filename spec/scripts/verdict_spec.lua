@@ -22,8 +22,8 @@ describe("scripts.verdict", function()
 
   for message, answer in pairs({
     ["valu: expected a field of a verdict (did you mean value?)"] = { verdict = "pass", valu = 1 },
-    ["rule: expected a text of 1 to 1024 bytes, found table"] = { verdict = "pass", rule = {} },
-    ["query: expected a text of 1 to 1024 bytes, found string"] = { verdict = "pass", query = ("x"):rep(1025) },
+    ["rule: expected a text of 1 to 1024 bytes, found a table"] = { verdict = "pass", rule = {} },
+    ["query: expected a text of 1 to 1024 bytes, found one of 1025"] = { verdict = "pass", query = ("x"):rep(1025) },
     ["value: expected a number or a text, found table"] = { verdict = "pass", value = {} },
     ["n: expected a number of 0 or more, found -1"] = { verdict = "pass", n = -1 },
     ["expected a verdict, found string"] = "pass",
