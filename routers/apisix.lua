@@ -23,6 +23,7 @@ local apisix = {
   matches = false,
   affinity = false,
   resolution = 1,
+  fine = true,
 }
 
 local function source_name(canary)
@@ -90,7 +91,7 @@ local function read(canary, live)
     weight, err = weight_of(live, backends, path, canary.names.canary)
     if not weight then return nil, err end
   end
-  return shape.shares(canary, live, primary, weight)
+  return shape.shares(canary, live, primary, weight, true)
 end
 
 --- The rule that splits. Its priority is above that of the user's.
@@ -99,8 +100,9 @@ local function split(canary, rule, backend, routes)
   local out = object.copy(rule)
   local given = type(rule.priority) == "number" and math.tointeger(rule.priority) or 0
   out.priority = math.max(PRIORITY, given + 1)
+  local parts = shape.parts(routes)
   out.backends = json.array({
-    entry(canary.names.primary, routes.primary), entry(canary.names.canary, routes.canary),
+    entry(canary.names.primary, parts.primary), entry(canary.names.canary, parts.canary),
   })
   return out
 end

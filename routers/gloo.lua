@@ -25,6 +25,7 @@ local gloo = {
   matches = true,
   affinity = false,
   resolution = 1,
+  fine = true,
 }
 
 --- The Services are read because an Upstream repeats their selectors.
@@ -62,7 +63,7 @@ local function read(canary, live)
     weights[arm], err = shape.weight(live, path, item and item.weight, 0)
     if not weights[arm] then return nil, err end
   end
-  return shape.shares(canary, live, weights.primary, weights.canary)
+  return shape.shares(canary, live, weights.primary, weights.canary, true)
 end
 
 local function upstream_spec(canary, seen, arm)

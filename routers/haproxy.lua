@@ -25,6 +25,7 @@ local haproxy = {
   matches = true,
   affinity = false,
   resolution = 1,
+  fine = true,
   match_resolution = 100, -- one condition: either a share or a header
   annotates = { ACL },
 }
@@ -64,23 +65,29 @@ local function condition(canary)
   return ("req.fhdr(%s) -m %s -- %s"):format(one.name, METHODS[one.kind], one.value)
 end
 
-local function share(weight) return ("rand(100) lt %d"):format(weight) end
+local function share(routes)
+  local parts = shape.parts(routes)
+  return ("rand(%d) lt %d"):format(parts.primary + parts.canary, parts.canary)
+end
 
 --- The condition that sends `routes`, or nil and a message. Of those who match all go to one arm: less than all of them
 --- is none.
 local function wanted(canary, routes)
-  if not is_matched(canary) then return share(routes.canary) end
+  if not is_matched(canary) then return share(routes) end
   local text, err = condition(canary)
   if not text then return nil, err end
-  return routes.canary == 100 and text or share(0)
+  return routes.canary == 100 and text or share(START)
 end
 
 local function read(canary, service)
   local text = object.at(service, "metadata", "annotations", ACL)
   local path = ("metadata.annotations[%s]"):format(ACL)
   if text == nil then return nil, shape.odd(service, path, "is missing"), "NOT_FOUND" end
-  local weight = math.tointeger(tonumber(text:match("^rand%(100%) lt (%d+)$")))
-  if weight and weight <= 100 then return { primary = 100 - weight, canary = weight, mirrored = false } end
+  local total, weight = text:match("^rand%((%d+)%) lt (%d+)$")
+  total, weight = math.tointeger(tonumber(total)), math.tointeger(tonumber(weight))
+  if total and weight and weight <= total then
+    return shape.shares(canary, service, total - weight, weight, true)
+  end
   if is_matched(canary) then return { primary = 0, canary = 100, mirrored = false } end
   return nil, shape.odd(service, path, "is not a share: " .. text), "NOT_FOUND"
 end

@@ -17,6 +17,7 @@ local istio = {
   matches = true,
   affinity = true,
   resolution = 1,
+  fine = true, -- weights are relative since Istio 1.15 (istio/istio#39544); before, they had to sum to 100
 }
 
 function istio.reads(canary)
@@ -89,7 +90,7 @@ local function read(canary, live)
     if not weights[arm] then return nil, err end
   end
   local routes, code
-  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary)
+  routes, err, code = shape.shares(canary, live, weights.primary, weights.canary, true)
   if not routes then return nil, err, code end
   routes.mirrored = object.at(rule, "mirror", "host") == canary.names.canary
   return routes

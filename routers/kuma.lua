@@ -24,6 +24,7 @@ local kuma = {
   matches = false,
   affinity = false,
   resolution = 1,
+  fine = true,
   unowned = true,
 }
 
@@ -85,7 +86,7 @@ local function read(canary, live)
   if not primary then return nil, err end
   weight, err = weight_of(canary, live, entries, canary.names.canary)
   if not weight then return nil, err end
-  return shape.shares(canary, live, primary, weight)
+  return shape.shares(canary, live, primary, weight, true)
 end
 
 --- The configuration that splits; the mesh takes one destination for all requests only in its place.
@@ -95,8 +96,9 @@ local function conf(canary, entries, routes)
     local destination = object.overlay(live.destination, { [TAG] = mesh_service(canary, name) }, DESTINATION)
     return object.overlay(live, { weight = weight, destination = destination }, ENTRY)
   end
+  local parts = shape.parts(routes)
   return {
-    split = json.array({ entry(canary.names.primary, routes.primary), entry(canary.names.canary, routes.canary) }),
+    split = json.array({ entry(canary.names.primary, parts.primary), entry(canary.names.canary, parts.canary) }),
     destination = json.null,
   }
 end

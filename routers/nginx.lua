@@ -19,6 +19,7 @@ local nginx = {
   matches = true,
   affinity = false,
   resolution = 1,
+  fine = true,
   match_resolution = 100, -- a request that matches is not weighed
 }
 
@@ -61,7 +62,7 @@ local function read(canary, live)
   if not weight then return nil, err end
   if total == 0 then total = TOTAL end
   weight = math.min(weight, total)
-  return shape.shares(canary, live, total - weight, weight)
+  return shape.shares(canary, live, total - weight, weight, true)
 end
 
 local ONE = "spec.analysis.match: expected one %s, all that Ingress NGINX can compare, found %s"
@@ -89,13 +90,15 @@ end
 
 --- The canary annotations that send `routes`, null for the others; or nil and a message.
 local function annotations(canary, routes)
-  local name, out, weight = names(canary), {}, routes.canary
+  local parts = shape.parts(routes)
+  local name, out, weight, total = names(canary), {}, parts.canary, parts.primary + parts.canary
   if matches(canary) then
     local found, err = conditions(canary)
     if not found then return nil, err end
     if weight == 100 then out, weight = found, 0 end
   end
   out[name.on], out[name.weight] = "true", ("%d"):format(weight)
+  out[name.total] = total ~= TOTAL and ("%d"):format(total) or nil
   -- All that any call may write is named by each, so that the first one notes what the user had.
   for _, key in pairs(name) do out[key] = out[key] or json.null end
   return out

@@ -21,6 +21,7 @@ local skipper = {
   matches = false,
   affinity = false,
   resolution = 1,
+  fine = true,
 }
 
 skipper.reads = ingress.reads
@@ -72,13 +73,13 @@ local function read(canary, live)
     if not weight then return nil, err end
     out[arm] = weight
   end
-  return shape.shares(canary, live, out.primary, out.canary)
+  return shape.shares(canary, live, out.primary, out.canary, true)
 end
 
 --- Our two annotations. What the user's Ingress says about other backends stays.
 local function annotations(canary, main, routes)
-  local weights = object.copy(weights_of(main) or {})
-  weights[canary.names.primary], weights[canary.names.canary] = routes.primary, routes.canary
+  local weights, parts = object.copy(weights_of(main) or {}), shape.parts(routes)
+  weights[canary.names.primary], weights[canary.names.canary] = parts.primary, parts.canary
   local all = predicates(annotation(main, PREDICATE) or "")
   table.insert(all, 1, routes.canary > 0 and ON or OFF)
   return { [WEIGHTS] = json.encode(weights), [PREDICATE] = table.concat(all, " && ") }

@@ -12,6 +12,7 @@ local GROUP, KIND = "split.smi-spec.io", "TrafficSplit"
 local BACKENDS = "spec.backends"
 local ENTRY = list.set({ "service", "weight" })
 local START = { primary = 100, canary = 0 }
+local MILLI = 1000 -- thousandths in a whole
 local VERSIONS = { linkerd = "v1alpha1", osm = "v1alpha2" }
 local GATEWAYS = "VirtualService.v1alpha3.networking.istio.io/spec.gateways"
 
@@ -23,6 +24,7 @@ local smi = {
   matches = false,
   affinity = false,
   resolution = 1,
+  fine = true,
   route_kinds = { "TrafficSplit" },
 }
 
@@ -69,7 +71,8 @@ local function read(canary, live)
   if not primary then return nil, err end
   weight, err = weight_of(live, backends, canary.names.canary)
   if not weight then return nil, err end
-  return shape.shares(canary, live, primary, weight)
+  if primary % MILLI == 0 and weight % MILLI == 0 then primary, weight = primary // MILLI, weight // MILLI end
+  return shape.shares(canary, live, primary, weight, true)
 end
 
 --- A weight in its version's form: a quantity in v1alpha1, unless the cluster's definition of it has taken a number.
@@ -83,7 +86,8 @@ local function split(canary, backends, routes)
     local live = named(backends, name)
     return object.overlay(live, { service = name, weight = written(canary, live, weight) }, ENTRY)
   end
-  return json.array({ entry(canary.names.canary, routes.canary), entry(canary.names.primary, routes.primary) })
+  local parts = shape.parts(routes)
+  return json.array({ entry(canary.names.canary, parts.canary), entry(canary.names.primary, parts.primary) })
 end
 
 local function spec(canary, backends, routes)

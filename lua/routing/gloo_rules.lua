@@ -4,6 +4,7 @@ local headers = require("routing.headers")
 local json = require("json")
 local list = require("util.list")
 local object = require("util.object")
+local shape = require("routing.shape")
 
 local rules = {}
 
@@ -63,9 +64,10 @@ local function route(live, matchers, destinations)
 end
 
 local function split(canary, live, routes)
+  local parts = shape.parts(routes)
   return json.array({
-    destination(canary, live, "primary", routes.primary),
-    destination(canary, live, "canary", routes.canary),
+    destination(canary, live, "primary", parts.primary),
+    destination(canary, live, "canary", parts.canary),
   })
 end
 

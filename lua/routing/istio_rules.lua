@@ -4,6 +4,7 @@ local affinity = require("routing.affinity")
 local json = require("json")
 local list = require("util.list")
 local object = require("util.object")
+local shape = require("routing.shape")
 
 local rules = {}
 
@@ -52,9 +53,10 @@ local function entry(canary, live, host, weight, headers)
 end
 
 local function split(canary, live, routes, headers)
+  local parts = shape.parts(routes)
   return json.array({
-    entry(canary, live, canary.names.primary, routes.primary, headers and headers.primary),
-    entry(canary, live, canary.names.canary, routes.canary, headers and headers.canary),
+    entry(canary, live, canary.names.primary, parts.primary, headers and headers.primary),
+    entry(canary, live, canary.names.canary, parts.canary, headers and headers.canary),
   })
 end
 
@@ -114,7 +116,7 @@ local function matched(canary, live, routes)
   local first = rules.weighted(live, canary)
   local second = last_rule(live, canary.names.primary, canary.names.canary)
   local ours = rule(canary, first, product(canary.analysis.match, service), split(canary, first, routes))
-  local rest = json.array({ entry(canary, second, canary.names.primary, routes.primary) })
+  local rest = json.array({ entry(canary, second, canary.names.primary, shape.parts(routes).primary) })
   return json.array({ mirrored(canary, ours, routes), rule(canary, second, service, rest) })
 end
 

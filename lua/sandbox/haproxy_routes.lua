@@ -28,9 +28,10 @@ end
 
 function service.groups(object, apex)
   local acl, canary = object.metadata.annotations[ACL], object.metadata.name
-  local weight = math.tointeger(tonumber(acl:match("^rand%(100%) lt (%d+)$")))
+  local total, weight = acl:match("^rand%((%d+)%) lt (%d+)$")
+  total, weight = math.tointeger(tonumber(total)), math.tointeger(tonumber(weight))
   if weight then
-    return { { mirrors = {}, backends = { { service = apex, weight = 100 - weight },
+    return { { mirrors = {}, backends = { { service = apex, weight = total - weight },
       { service = canary, weight = weight } } } }
   end
   local rest = { backends = { { service = apex, weight = 100 } }, mirrors = {} }

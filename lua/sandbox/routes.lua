@@ -208,9 +208,10 @@ function ingress.groups(object, apex)
   end
   if annotations[PREFIX] ~= "true" then return { { backends = { { service = apex, weight = 100 } }, mirrors = {} } } end
   local weight = math.tointeger(tonumber(annotations[PREFIX .. "-weight"] or "0")) or 0
+  local total = math.tointeger(tonumber(annotations[PREFIX .. "-weight-total"] or "100")) or 100
   local canary, out, match = apex .. "-canary", {}, by_annotation(annotations)
   if match then out[1] = { match = match, backends = { { service = canary, weight = 100 } }, mirrors = {} } end
-  out[#out + 1] = { backends = { { service = apex, weight = 100 - weight }, { service = canary, weight = weight } },
+  out[#out + 1] = { backends = { { service = apex, weight = total - weight }, { service = canary, weight = weight } },
     mirrors = {} }
   return out
 end

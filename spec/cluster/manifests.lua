@@ -40,7 +40,8 @@ manifests.analyses = {
     iterations: 3
 ]] .. METRICS,
   -- Judged by nothing: these are held, to be looked at. An interval is the time there is to hold them.
-  held = "    {interval: 15s, threshold: 3, stepWeights: [20, 50, 90]}\n",
+  held = "    {interval: 15s, threshold: 3, policy: {name: steps, params: {steps: "
+    .. "[{weight: 0.5}, {weight: 20}, {weight: 50}, {weight: 90}]}}}\n",
   mirrored = "    {interval: 15s, threshold: 3, stepWeights: [20], mirror: true, mirrorWeight: $(mirrorWeight)}\n",
   matched = "    {interval: 15s, threshold: 3, iterations: 20, match: [{headers: {x-canary: {exact: insider}}}]}\n",
 }

@@ -44,7 +44,7 @@ describe("routers.haproxy", function()
     local canary = canary_with()
     local world = prepared(canary, seen())
     assert.equal("rand(100) lt 0", acl(world))
-    for weight, text in pairs({ [25] = "rand(100) lt 25", [100] = "rand(100) lt 100" }) do
+    for weight, text in pairs({ [0.05] = "rand(10000) lt 5", [25] = "rand(100) lt 25", [100] = "rand(100) lt 100" }) do
       local routes = { primary = 100 - weight, canary = weight, mirrored = false }
       assert.equal(text, acl(routing.apply(world, assert(haproxy.shift(canary, world, routes)))))
     end

@@ -53,6 +53,15 @@ describe("routers.nginx", function()
     assert.same({ canary = "true", ["canary-weight"] = "0" }, canary_annotations())
   end)
 
+  it("names the total where the weight has decimals, and only then", function()
+    assert.same({ "5", "10000" }, { shift(0.05)[OWN .. "canary-weight"], world.route.metadata.annotations[OWN ..
+      "canary-weight-total"] })
+    assert.same({ primary = 99.95, canary = 0.05, mirrored = false }, nginx.routes(canary, world))
+    assert.same({}, nginx.prepare(canary, world))
+    shift(10)
+    assert.same({ canary = "true", ["canary-weight"] = "10" }, canary_annotations())
+  end)
+
   it("sends one annotation for one weight", function()
     assert.same({ { key = "route", merge = { metadata = { annotations = { [OWN .. "canary-weight"] = "25" } } } } },
       nginx.shift(canary, world, { primary = 75, canary = 25 }))

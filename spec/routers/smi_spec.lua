@@ -56,6 +56,17 @@ describe("routers.smi", function()
     assert.equal("25", shift(canary, world, 25)[1].merge.spec.backends[1].weight)
   end)
 
+  it("writes hundredths of a percent where it is asked for them", function()
+    for provider, kind in pairs({ linkerd = tostring, osm = math.tointeger }) do
+      local canary, world = stage(provider)
+      local patches = shift(canary, world, 12.5)
+      assert.same({ kind(1250), kind(8750) }, { patches[1].merge.spec.backends[1].weight,
+        patches[1].merge.spec.backends[2].weight })
+      assert.same({ primary = 87.5, canary = 12.5, mirrored = false },
+        smi.routes(canary, routing.apply(world, patches)))
+    end
+  end)
+
   it("stays with numbers in v1alpha1 where it finds them", function()
     local canary, world = stage("linkerd")
     for _, backend in ipairs(world.route.spec.backends) do backend.weight = math.tointeger(backend.weight) end

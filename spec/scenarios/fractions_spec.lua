@@ -1,19 +1,28 @@
 --- Steps of less than a percent, where the route can carry them.
 
 local begin = require("spec.support.begin")
+local manifests = require("spec.support.manifests")
 
 local ANALYSIS = "interval: 10s, threshold: 2, stepWeightPromotion: 20, " ..
   "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}], " ..
   "policy: {name: steps, params: {steps: [{weight: %s}, {weight: 2.25}, {weight: 30.5}]}}"
 
--- Provider -> its service, where it needs one
-local FINE = { ["gatewayapi:v1"] = "gatewayRefs: [{name: gw}]", linkerd = "routeKind: HTTPRoute",
-  traefik = "portName: http", contour = "portName: http" }
-local WHOLE = { "istio", "kuma", "gloo", "osm" }
+local INGRESS = { objects = manifests.ingress("web", "app"),
+  spec = "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web}" }
 
-local function change_of(provider, weight)
-  return { provider = provider, analysis = ANALYSIS:format(weight),
-    service = "port: 80, targetPort: http, " .. (FINE[provider] or "portName: http") }
+-- Name -> what its Canary needs
+local FINE = {
+  ["gatewayapi:v1"] = { service = "gatewayRefs: [{name: gw}]" }, linkerd = { service = "routeKind: HTTPRoute" },
+  ["a TrafficSplit of linkerd"] = { provider = "linkerd" }, traefik = {}, contour = {}, istio = {}, gloo = {},
+  kuma = {}, osm = {}, ["smi:v1alpha3"] = {}, nginx = { beside = INGRESS }, haproxy = { beside = INGRESS },
+  skipper = { beside = INGRESS },
+}
+local WHOLE = { "kubernetes", "appmesh", "kong" }
+
+local function change_of(name, weight)
+  local of = FINE[name] or {}
+  return { provider = of.provider or name, analysis = ANALYSIS:format(weight), spec = (of.beside or {}).spec,
+    objects = (of.beside or {}).objects, service = "port: 80, targetPort: http, " .. (of.service or "portName: http") }
 end
 
 local function share(run)
@@ -72,8 +81,9 @@ describe("steps of less than a percent", function()
     package.loaded["policies.mine"] = { name = "mine", api = 1, own_weights = true, params = {},
       decide = function() return { action = "shift", weight = 0.5, reason = "half" } end }
     finally(function() package.loaded["policies.mine"] = nil end)
-    local change = change_of("istio", "1")
+    local change = change_of("kong", "1")
     change.analysis = "interval: 10s, threshold: 2, policy: {name: mine}"
+    change.service = change.service .. ", gatewayRefs: [{name: gw}]"
     local run = begin.progressing(change)
     run:wait(function() return run:condition("demo", "app", "Stalled") ~= nil end)
     assert.equal("policy mine: weight: expected a whole number from 0 to 100, found 0.5",
