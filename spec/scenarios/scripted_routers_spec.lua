@@ -146,6 +146,11 @@ end
     assert.is_nil(run.world:get("Service", "demo", "app"))
   end)
 
+  it("says by which key an object was wanted that is not there", function()
+    assert.equal("ConfigMap app-weights.demo get query error: not found (reads.file of routers/weightfile.lua)",
+      problem("optional = true }", "optional = false }"))
+  end)
+
   it("shows its version in the status", function()
     local run = library.initialised(with(ROUTER))
     run.world:set_image("demo", "app", "podinfo:2")
