@@ -16,19 +16,21 @@ local steps = {
           doc = "share of the canary, of two decimals at most" },
         dwell = { type = "duration", default = "0s", max = "720h", doc = "least time at this weight" },
         approve = { type = "string", doc = "gate to be approved before the step is left" },
-        replicas = { type = "integer", doc = "not supported, and refused in words" },
+        replicas = { type = "integer", min = 1, doc = "pods of the canary; none: as many as it has by itself" },
       } } },
   },
 }
 
---- nil, or what cannot be done. A promotion copies the target's replicas to the primary, as Flagger's does: few of them
---- for a small step would be too few for all of the traffic.
+--- nil, or what cannot be done. No pods go while the canary has traffic, so that their number can only grow.
 function steps.check(params, path)
+  local before
   for index, step in ipairs(params.steps) do
-    if step.replicas ~= nil then
-      return ("%s.steps[%d].replicas: expected none, as the promotion copies the canary's replicas to its primary, "
-        .. "found %d"):format(path, index - 1, step.replicas)
+    local replicas = step.replicas or math.huge
+    if before and replicas < before then
+      return ("%s.steps[%d].replicas: expected %s as at the step before, found %d"):format(path, index - 1,
+        before < math.huge and ("at least %d"):format(before) or "none", replicas)
     end
+    before = replicas
     if not percent.exact(step.weight, true) then
       return ("%s.steps[%d].weight: expected at most two decimals, found %.14g"):format(path, index - 1, step.weight)
     end
@@ -40,6 +42,18 @@ function steps.weights(params, path)
   local out = {}
   for index, step in ipairs(params.steps) do
     out[index] = { weight = step.weight, path = ("%s.steps[%d].weight"):format(path, index - 1) }
+  end
+  return out
+end
+
+--- The numbers of pods that steps ask for, each with its step and path.
+function steps.pods(params, path)
+  local out = {}
+  for index, step in ipairs(params.steps) do
+    if step.replicas then
+      out[#out + 1] = { replicas = step.replicas, step = index,
+        path = ("%s.steps[%d].replicas"):format(path, index - 1) }
+    end
   end
   return out
 end
@@ -83,7 +97,7 @@ end
 local function to_step(list, index, now)
   local step = list[index]
   local reason = ("step %d of %d: weight %g"):format(index, #list, step.weight)
-  return { action = "shift", weight = step.weight, reason = reason,
+  return { action = "shift", weight = step.weight, replicas = step.replicas, reason = reason,
     state = { step = index, since = now.t }, evidence = item("pass", "the step before is over", reason) }
 end
 

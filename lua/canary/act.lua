@@ -134,6 +134,15 @@ function act.scale_down(ctx)
   ctx.target = stored
 end
 
+--- Scales the target to `replicas` pods, one at least. Returns nil, or a stop.
+function act.scale_to(ctx, replicas)
+  local sentence = guard.scale_to(replicas, ctx.kind.replicas(ctx.target), act.facts(ctx))
+  if sentence then return refused(sentence) end
+  local stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, replicas))
+  if not stored then return stop end
+  ctx.target = stored
+end
+
 --- As many pods for the target as its scaler or the primary has, if it has none, or fewer than `least`. Returns nil, or
 --- a stop.
 function act.scale_up(ctx, least)
@@ -148,7 +157,7 @@ function act.scale_up(ctx, least)
     replicas = math.max(1, ctx.kind.replicas(ctx.primary))
   end
   local stored
-  stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, replicas))
+  stored, stop = cluster.patch(ctx, ctx.target, ctx.kind.scale(ctx.target, math.max(replicas, least or 1)))
   if not stored then return stop end
   ctx.target = stored
 end

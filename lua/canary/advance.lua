@@ -14,6 +14,7 @@ local pauses = require("canary.pauses")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rfc3339 = require("util.rfc3339")
+local scaling = require("canary.scaling")
 local status = require("canary.status")
 local timing = require("canary.timing")
 local windows = require("canary.windows")
@@ -38,6 +39,8 @@ end
 --- A person who wants the revision promoted gets it now, when its pods are ready.
 function advance.promote_now(ctx)
   if not intents.wants(ctx, "promote") then return nil end
+  local stop = scaling.whole(ctx)
+  if stop then return stop end
   notify.normal(ctx, ("Promoting %s manual intent"):format(ctx.label))
   return then_finish(ctx, promotion.promote(ctx))
 end
@@ -48,6 +51,8 @@ function advance.together(ctx)
   local verdict, name, stop = groups.verdict(ctx)
   if stop then return stop end
   if verdict == "promote" then
+    stop = scaling.whole(ctx)
+    if stop then return stop end
     notify.normal(ctx, ("Promoting %s with %s of its group"):format(ctx.label, name))
     return promotion.promote(ctx)
   end
@@ -253,7 +258,7 @@ function advance.step(ctx)
     return pauses.hold(ctx, judged, with(base, { failedChecks = failed, waiting = unapproved(ctx) }))
   end
   if decision.weight and decision.weight < ctx.routes.canary then return step(ctx, decision, base) end
-  local stop = held(ctx, base) or confirm_increase(ctx, base)
+  local stop = held(ctx, base) or scaling.follow(ctx, decision, base) or confirm_increase(ctx, base)
   if stop then return stop end
   if decision.action == "promote" then return promote(ctx, decision, base) end
   return step(ctx, decision, base)

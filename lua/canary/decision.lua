@@ -78,9 +78,13 @@ local function routes(value, fine)
 end
 
 local function amounts(answer)
-  for _, name in ipairs({ "after", "replicas", "iterations" }) do
+  for _, name in ipairs({ "after", "iterations" }) do
     local bad = answer[name] ~= nil and check.amount(name, answer[name])
     if bad then return bad end
+  end
+  local replicas = answer.replicas
+  if replicas ~= nil and not (math.type(replicas) == "integer" and replicas >= 1) then
+    return ("replicas: expected a whole number of 1 or more, found %s"):format(tostring(replicas))
   end
 end
 

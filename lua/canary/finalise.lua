@@ -12,6 +12,7 @@ local object = require("util.object")
 local observe = require("canary.observe")
 local registry = require("canary.registry")
 local rfc3339 = require("util.rfc3339")
+local scaling = require("canary.scaling")
 local services = require("canary.services")
 local status = require("canary.status")
 local view = require("canary.view")
@@ -97,10 +98,10 @@ local function restore_marks(ctx)
   return not stored and stop or nil
 end
 
---- As many pods as the target needs for all of the traffic, where its router has counted them for a share; else one.
+--- As many pods as the target needs for all of the traffic, where they were counted for a share or a step; else one.
 local function least(ctx)
   local counted = ctx.router and ctx.router.counts_pods and ctx.primary and ctx.kind.replicas(ctx.primary)
-  return math.max(1, counted or 1)
+  return math.max(1, counted or scaling.own(ctx))
 end
 
 --- The target carries everything again before anything is pointed at it.

@@ -54,6 +54,16 @@ function guard.scale_down(now)
   return nil
 end
 
+--- May the target be scaled from `have` pods to `want`?
+--- @param now table  { routes }
+function guard.scale_to(want, have, now)
+  if want < 1 then return ("the canary is not scaled to %d pods by a step"):format(want) end
+  if want < have and now.routes and (now.routes.canary > 0 or now.routes.mirrored) then
+    return ("the canary keeps its %d pods while it has traffic"):format(have)
+  end
+  return nil
+end
+
 --- May this revision be promoted?
 --- @param analysed string  the revision that passed the analysis
 --- @param found string     the revision that the target describes now

@@ -10,6 +10,7 @@ local merge = require("util.merge")
 local nearest = require("util.nearest")
 local params = require("util.params")
 local percent = require("util.percent")
+local registry = require("canary.registry")
 local series = require("metrics.series")
 local text = require("util.text")
 
@@ -87,6 +88,35 @@ local function uncarried(ctx, module, given)
   end
 end
 
+--- nil, or why no policy can say how many pods this canary has.
+local function counted(ctx)
+  local canary = ctx.canary
+  if canary.scaler then return "expected none beside spec.autoscalerRef, which counts the canary's pods" end
+  if ctx.router and ctx.router.counts_pods then
+    return ("expected none with provider %s, which counts the canary's pods"):format(canary.provider)
+  end
+  local kind = registry.target(canary.target)
+  if kind and not kind.counts then
+    return ("expected none with a %s, which has no number of pods"):format(canary.target.kind)
+  end
+end
+
+--- nil, or which number of pods in the parameters cannot be.
+local function uncounted(ctx, module, given)
+  local first = module.pods and module.pods(given, PARAMS)[1]
+  local why = first and counted(ctx)
+  return why and ("%s: %s, found %d"):format(first.path, why, first.replicas) or nil
+end
+
+--- The pods of the first step, when the policy that is obeyed tells them in advance; else nil.
+function policies.first_pods(ctx)
+  local policy, other = policies.of(ctx.canary)
+  local module = not other and not policies.is_plain(ctx.canary) and policies.find(ctx.canary)
+  local given = module and module.pods and params.read(module.params, policy.params, PARAMS)
+  local first = given and module.pods(given, PARAMS)[1]
+  return first and first.step == 1 and first.replicas or nil
+end
+
 --- A stop when the Canary asks for a policy that there is not, or that cannot work with its spec.
 function policies.check(ctx)
   local canary = ctx.canary
@@ -96,7 +126,7 @@ function policies.check(ctx)
   if module and not module.lost then
     given, wrong = params.read(module.params, canary.analysis.policy.params, PARAMS)
     wrong = wrong or module.check and module.check(given, PARAMS)
-      or uncarried(ctx, module, given) or unfit(canary, module, ctx.host.settings)
+      or uncarried(ctx, module, given) or uncounted(ctx, module, given) or unfit(canary, module, ctx.host.settings)
   end
   if wrong then return { problem = wrong, reason = "InvalidPolicy" } end
 end
@@ -148,6 +178,8 @@ function policies.decide(ctx, input)
   if not ok then return broken(policy, "expected a decision, found an error: " .. tostring(answer)) end
   answer, message = decision.check(answer, carries_fractions(ctx))
   message = message or guard.decision(answer, input.now, ctx.canary.strategy)
+  local why = answer and answer.replicas and counted(ctx)
+  if why then message = message or ("replicas: %s, found %d"):format(why, answer.replicas) end
   if message then return broken(policy, message) end
   return with_routes(answer)
 end

@@ -7,6 +7,7 @@ local notify = require("canary.notify")
 local outcome = require("canary.outcome")
 local percent = require("util.percent")
 local rfc3339 = require("util.rfc3339")
+local scaling = require("canary.scaling")
 local status = require("canary.status")
 local timing = require("canary.timing")
 local tracked = require("canary.tracked")
@@ -75,7 +76,7 @@ end
 --- Copies the analysed revision to the primary.
 --- @param fields table?  further fields of the status: why
 function promotion.promote(ctx, fields)
-  local stop = act.promote(ctx)
+  local stop = scaling.whole(ctx) or act.promote(ctx)
   if stop then return stop end
   fields = fields or {}
   fields.lastPromotedSpec = ctx.revision
@@ -130,7 +131,8 @@ function promotion.finalising(ctx)
   local stop = act.scale_primary(ctx) or act.to_primary(ctx) or acceptance.wait(ctx) or act.scale_down(ctx)
   if stop then return stop end
   stop = status.enter(ctx, "Succeeded", {
-    canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = outcome.pending(ctx) })
+    canaryWeight = 0, iterations = 0, failedChecks = 0, pendingHooks = outcome.pending(ctx),
+    scaled = scaling.over(ctx) })
   if stop then return stop end
   ctx.host.metrics.succeeded(ctx.canary, status.run_seconds(ctx))
   alerts.send(ctx, "info", ctx.canary.skip_analysis and "Canary analysis was skipped, promotion finished."

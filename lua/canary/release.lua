@@ -12,6 +12,7 @@ local outcome = require("canary.outcome")
 local phase = require("canary.phase")
 local queue = require("canary.queue")
 local rfc3339 = require("util.rfc3339")
+local scaling = require("canary.scaling")
 local status = require("canary.status")
 local timing = require("canary.timing")
 local tracked = require("canary.tracked")
@@ -64,12 +65,13 @@ local function run_id(ctx)
     json.encode(ctx.configs.sums), ctx.now)):sub(1, 16)
 end
 
---- The status at the beginning of a run.
-local function run_fields(ctx)
+--- The status at the beginning of a run. One that begins anew finds the pods of the last one's step.
+local function run_fields(ctx, restarted)
   local fields = {
     canaryWeight = 0, failedChecks = 0, iterations = 0, checks = json.null, paused = json.null,
     scripts = ctx.status.scripts and json.null or nil,
     lastAppliedSpec = ctx.revision, trackedConfigs = ctx.configs.sums, runId = run_id(ctx),
+    scaled = not restarted and scaling.over(ctx) or nil,
     runStartedAt = rfc3339.format(ctx.now),
   }
   for _, name in ipairs(OF_POLICIES) do
@@ -96,7 +98,7 @@ local function finish_rollback(ctx)
   end
   local stop = act.scale_down(ctx)
   if stop then return stop end
-  return status.write(ctx, timing.drained)
+  return status.write(ctx, { waiting = json.null, scaled = scaling.over(ctx) })
 end
 
 --- Idle phases end here unless there is a new revision.
@@ -190,7 +192,7 @@ function release.restart(ctx)
   notify.normal(ctx, ("New revision detected! Restarting analysis for %s"):format(ctx.target_label))
   local stop = act.to_primary(ctx)
   if stop then return stop end
-  stop = status.enter(ctx, "Progressing", run_fields(ctx))
+  stop = status.enter(ctx, "Progressing", run_fields(ctx, true))
   return stop or { after = ctx.canary.analysis.interval }
 end
 

@@ -21,6 +21,7 @@ local policies = require("canary.policies")
 local promotion = require("canary.promotion")
 local release = require("canary.release")
 local rivals = require("canary.rivals")
+local scaling = require("canary.scaling")
 local scripted = require("canary.scripted")
 local status = require("canary.status")
 local view = require("canary.view")
@@ -80,6 +81,7 @@ tick.steps = {
   release.start,
   release.restart,
   release.adopt_weight,
+  scaling.begin,
   release.canary_ready,
   promotion.skip,
   promotion.promoting,

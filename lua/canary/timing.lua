@@ -1,6 +1,5 @@
 --- When the next step is due, and how long proxies get to follow.
 
-local json = require("json")
 local rfc3339 = require("util.rfc3339")
 local status = require("canary.status")
 
@@ -69,8 +68,5 @@ function timing.drain(ctx)
   local left = (rfc3339.parse(ctx.status.waiting.deadline) or 0) - ctx.now
   if left > 0 and left <= DRAIN then return { after = left } end
 end
-
---- Ends the announcement.
-timing.drained = { waiting = json.null }
 
 return timing

@@ -90,6 +90,7 @@ function quick.plan(canary, options)
   if not module then return nil, "the policy " .. options.policy.name .. " is not a shipped one" end
   local given, message = params.read(module.params, options.policy.params, "spec.analysis.policy.params")
   if not given then return nil, message end
+  if module.pods and #module.pods(given, "") > 0 then return nil, "its steps count pods" end
   local out = { canary = canary, module = module, params = given, segments = options.segments, metrics = {},
     first = options.first, limit = options.limit, interval = canary.analysis.interval, analysis = {},
     plain = module.name == "flagger", slow = given.slow ~= nil, source = options.source }

@@ -80,6 +80,16 @@ describe("canary.guard", function()
     end
   end)
 
+  it("takes no pods from a canary with traffic, and never all of them", function()
+    assert.is_nil(guard.scale_to(3, 2, now))
+    assert.equal("the canary keeps its 2 pods while it has traffic", guard.scale_to(1, 2, now))
+    now.routes = { primary = 100, canary = 0, mirrored = true }
+    assert.is_string(guard.scale_to(1, 2, now))
+    now.routes.mirrored = false
+    assert.is_nil(guard.scale_to(1, 2, now))
+    assert.is_string(guard.scale_to(0, 2, now))
+  end)
+
   it("promotes exactly the revision that was analysed", function()
     assert.is_nil(guard.promote("s1-a", "s1-a"))
     assert.is_string(guard.promote("s1-a", "s1-b"))

@@ -76,7 +76,17 @@ describe("serin check", function()
     ["a fraction that the route does not carry"] = { "threshold: 5",
       "threshold: 5\n    policy: {name: steps, params: {steps: [{weight: 0.5}]}}",
       11, "spec.analysis.policy.params.steps[0].weight",
-      "expected a whole number with provider istio, whose route carries no fraction, found 0.5" },
+      "expected a whole number with provider appmesh, whose route carries no fraction, found 0.5",
+      provider = "appmesh" },
+    ["pods of a step that a scaler counts"] = { "  service:",
+      "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: app}\n  service:", 13,
+      "spec.analysis.policy.params.steps[0].replicas",
+      "expected none beside spec.autoscalerRef, which counts the canary's pods, found 1",
+      analysis = "policy: {name: steps, params: {steps: [{weight: 5, replicas: 1}]}}" },
+    ["pods of a step where the target has no number of pods"] = { "kind: Deployment, name: app}\n  service",
+      "kind: DaemonSet, name: app}\n  service", 12, "spec.analysis.policy.params.steps[0].replicas",
+      "expected none with a DaemonSet, which has no number of pods, found 1",
+      analysis = "policy: {name: steps, params: {steps: [{weight: 5, replicas: 1}]}}" },
     ["a field that is missing, at the line of what it is missing from"] = { "    - name: errors\n      templateRef",
       "    - templateRef", 14, "spec.analysis.metrics[0].name", "expected a text, found nothing", more = true },
     ["an unknown policy"] = { "threshold: 5", "threshold: 5\n    policy: {name: sequental}", 11,
@@ -97,6 +107,7 @@ describe("serin check", function()
     it("finds " .. name, function()
       local text, count = GOOD:gsub(case[1]:gsub("%p", "%%%0"), (case[2]:gsub("%%", "%%%%")), 1)
       assert.equal(1, count)
+      if case.analysis then text = text:gsub("stepWeight: 10", case.analysis, 1) end
       if case.provider then text = text:gsub("provider: istio", "provider: " .. case.provider, 1) end
       local found = findings(text)
       local seen

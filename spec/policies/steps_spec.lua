@@ -34,10 +34,21 @@ describe("policies.steps", function()
     assert.same({ "shift 50" }, walk(it, 1, { approvals = { qa = true } }))
   end)
 
-  it("says that a step has no replicas of its own", function()
-    assert.equal("p.steps[1].replicas: expected none, as the promotion copies the canary's replicas to its primary, "
-      .. "found 8", steps.check({ steps = { { weight = 5 }, { weight = 50, replicas = 8 } } }, "p"))
-    assert.is_nil(steps.check({ steps = { { weight = 5 } } }, "p"))
+  it("asks for the pods of a step", function()
+    local it = run({ { weight = 5, replicas = 1 }, { weight = 50 } })
+    assert.equal(1, it.tick({}).replicas)
+    assert.is_nil(it.tick({}).replicas)
+    assert.same({ { replicas = 8, step = 2, path = "p.steps[1].replicas" } },
+      steps.pods({ steps = { { weight = 5 }, { weight = 50, replicas = 8 } } }, "p"))
+  end)
+
+  it("says that the pods of steps can only grow", function()
+    assert.equal("p.steps[1].replicas: expected at least 3 as at the step before, found 2",
+      steps.check({ steps = { { weight = 5, replicas = 3 }, { weight = 50, replicas = 2 } } }, "p"))
+    assert.equal("p.steps[1].replicas: expected none as at the step before, found 8",
+      steps.check({ steps = { { weight = 5 }, { weight = 50, replicas = 8 } } }, "p"))
+    assert.is_nil(steps.check({ steps = { { weight = 5, replicas = 1 }, { weight = 6, replicas = 1 },
+      { weight = 50 } } }, "p"))
   end)
 
   it("names its gates", function()

@@ -377,8 +377,8 @@ describe("a spec whose policy does not fit", function()
       { "name: sequential, params: {alpa: 0.1}" },
     ["spec.analysis.policy.params.alpha: expected at most 0.2, found 0.5"] =
       { "name: sequential, params: {alpha: 0.5}" },
-    ["spec.analysis.policy.params.steps[0].replicas: expected none, as the promotion copies the canary's replicas to "
-      .. "its primary, found 3"] = { "name: steps, params: {steps: [{weight: 5, replicas: 3}]}" },
+    ["spec.analysis.policy.params.steps[0].replicas: expected at least 1, found 0"] =
+      { "name: steps, params: {steps: [{weight: 5, replicas: 0}]}" },
     ["spec.analysis.policy.name: expected a policy for the strategy blue-green, found sequential (for canary)"] =
       { "name: sequential", limits = "interval: 10s, threshold: 3, iterations: 3" },
     ["spec.analysis: expected stepWeight or stepWeights above 0 for the policy sequential, found none"] =

@@ -10,6 +10,9 @@ local stories = {}
 local METRICS = "metrics: [{name: request-success-rate, thresholdRange: {min: 99}, interval: 30s}]"
 local WEIGHTED = "interval: 10s, threshold: 3, maxWeight: 40, stepWeight: 20, stepWeightPromotion: 20, " .. METRICS
 
+local PODS = "interval: 10s, threshold: 3, " .. METRICS ..
+  ", policy: {name: steps, params: {steps: [{weight: 10, replicas: 1}, {weight: 30, replicas: 2}, {weight: 50}]}}"
+
 local CONFIGS = [[
 ---
 apiVersion: v1
@@ -78,6 +81,10 @@ stories.list = {
     input = COUNTED .. manifests.canary("app", { provider = "replicas", analysis = WEIGHTED, service = SHARED }) },
   { name = "replicas, rolled back", ends = "Failed", change = image("podinfo:2-err10"),
     input = COUNTED .. manifests.canary("app", { provider = "replicas", analysis = WEIGHTED, service = SHARED }) },
+  { name = "steps with pods of their own, promoted", ends = "Succeeded", change = image("podinfo:2"),
+    input = manifests.deployment("app", { replicas = 4 }) .. manifests.canary("app", { analysis = PODS }) },
+  { name = "steps with pods of their own, rolled back", ends = "Failed", change = image("podinfo:2-err10"),
+    input = manifests.deployment("app", { replicas = 4 }) .. manifests.canary("app", { analysis = PODS }) },
   { name = "apisix, promoted", ends = "Succeeded", change = image("podinfo:2"),
     input = APISIX .. manifests.deployment("app") .. manifests.canary("app", { provider = "apisix", analysis = WEIGHTED,
       spec = "  routeRef: {apiVersion: apisix.apache.org/v2, kind: ApisixRoute, name: web}" }) },
@@ -123,7 +130,7 @@ end
 local LEFT_OUT = { resourceVersion = true, uid = true, generation = true, creationTimestamp = true,
   lastUpdateTime = true, lastTransitionTime = true, lastCheckTime = true, at = true, observedGeneration = true,
   clusterIP = true, clusterIPs = true, ["flagger-id"] = true, failedChecks = true, nodePort = true, checks = true,
-  runId = true, runStartedAt = true, ["deployment.kubernetes.io/revision"] = true }
+  runId = true, runStartedAt = true, policyState = true, ["deployment.kubernetes.io/revision"] = true }
 
 local function timeless(value)
   if type(value) ~= "table" then return value end
