@@ -41,7 +41,7 @@ manifests.analyses = {
 ]] .. METRICS,
   -- Judged by nothing: these are held, to be looked at. An interval is the time there is to hold them.
   held = "    {interval: 15s, threshold: 3, policy: {name: steps, params: {steps: "
-    .. "[{weight: 0.5}, {weight: 20}, {weight: 50}, {weight: 90}]}}}\n",
+    .. "[{weight: 0.5, replicas: 1}, {weight: 20, replicas: 1}, {weight: 50}, {weight: 90}]}}}\n",
   mirrored = "    {interval: 15s, threshold: 3, stepWeights: [20], mirror: true, mirrorWeight: $(mirrorWeight)}\n",
   matched = "    {interval: 15s, threshold: 3, iterations: 20, match: [{headers: {x-canary: {exact: insider}}}]}\n",
 }

@@ -12,6 +12,7 @@ local MATCHED = { "gateway", "envoygateway", "nginx", "contour", "istio" }
 local MIRRORED = { "meshgateway", "envoygateway", "istio" }
 local COPIED, TESTED = 2000, 300
 local WEIGHTS = { 0.5, 20, 50 }
+local PODS = { [0.5] = 1, [20] = 1, [50] = 2 } -- of the canary, by the steps of the manifest
 -- Weight -> by how many points its share may be off: of the first four standard deviations, so that no whole percent is
 -- taken for it.
 local POINTS = { [0.5] = 0.3, [20] = 2, [50] = 2 }
@@ -19,7 +20,7 @@ local POINTS = { [0.5] = 0.3, [20] = 2, [50] = 2 }
 describe("requests that arrive", function()
   local engine
   local held, matched, mirrored = {}, {}, {}
-  local shares, matches, copies = {}, {}, {}
+  local shares, pods, matches, copies = {}, {}, {}, {}
 
   local function all()
     local out = {}
@@ -29,45 +30,63 @@ describe("requests that arrive", function()
     return out
   end
 
-  --- Pauses each story as soon as `ready(status)` holds.
-  local function hold(group, what, ready)
+  --- Pauses each story as soon as its `ready(status, story)` holds, all in one round: there is an interval's time for
+  -- each. `groups` = list of { stories, ready }.
+  local function hold(what, groups)
     local left = {}
-    for name, one in pairs(group) do left[name] = one end
+    for _, group in ipairs(groups) do
+      for _, one in pairs(group[1]) do left[one] = group[2] end
+    end
+    local waiting = {}
+    local function there(one) return left[one](one:status(), one) end
     support.wait_until(what, 120, function()
-      for name, one in pairs(left) do
-        if ready(one:status()) then
-          one:ask("pause")
-          left[name] = nil
+      waiting = {}
+      for one in pairs(left) do
+        if not one.held then
+          one.held = there(one)
+          if one.held then one:ask("pause") else waiting[#waiting + 1] = one.namespace end
         end
       end
-      return next(left) == nil
-    end, function() return table.concat(require("util.list").keys(left), ", ") .. " is not there" end)
-    for name, one in pairs(group) do
-      support.wait_until(name .. " is held", 60, function() return one:status().paused end)
+      return #waiting == 0
+    end, function() return table.concat(waiting, ", ") .. " is not there" end)
+    for one in pairs(left) do
+      support.wait_until(one.namespace .. " is held", 60, function() return one:status().paused end)
+      assert(there(one), one.namespace .. " was held too late")
+    end
+  end
+
+  local function has_weight(weight)
+    return function(status) return status.phase == "Progressing" and status.canaryWeight == weight end
+  end
+
+  -- A canary's status has no word for it.
+  local function mirrors(status, one)
+    if status.phase ~= "Progressing" or status.canaryWeight ~= 0 then return false end
+    local before = traffic.arrived(one.namespace)[NEW] or 0
+    support.run("curl", "-s", "-o", "/dev/null", "-H", "Host: " .. one.host, one.url)
+    support.sleep(0.5)
+    return (traffic.arrived(one.namespace)[NEW] or 0) > before
+  end
+
+  local function resume()
+    for _, one in pairs(held) do
+      one:ask("resume")
+      one.held = false
     end
   end
 
   --- Waits until the proxy goes by what the API server holds, then sends requests.
   local function measure(weight)
-    hold(held, ("each canary has weight %g"):format(weight), function(status) return status.canaryWeight == weight end)
     support.sleep(1)
-    shares[weight] = {}
-    for name, one in pairs(held) do shares[weight][name] = traffic.burst(name, one.url, one.host, REQUESTS) end
-  end
-
-  local function resume()
-    for _, one in pairs(held) do one:ask("resume") end
+    shares[weight], pods[weight] = {}, {}
+    for name, one in pairs(held) do
+      pods[weight][name] = support.get("deployment", one.namespace, "app").spec.replicas
+      shares[weight][name] = traffic.burst(name, one.url, one.host, REQUESTS)
+    end
   end
 
   local function measure_mirror()
-    hold(mirrored, "each mirroring canary is analysed", function(status) return status.phase == "Progressing" end)
     for name, one in pairs(mirrored) do
-      support.wait_until(name .. " mirrors", 60, function()
-        local before = traffic.arrived(one.namespace)[NEW] or 0
-        support.run("curl", "-s", "-o", "/dev/null", "-H", "Host: " .. one.host, one.url)
-        support.sleep(0.5)
-        return (traffic.arrived(one.namespace)[NEW] or 0) > before
-      end)
       local before = traffic.arrived(one.namespace)[NEW]
       local seen = traffic.burst(name, one.url, one.host, COPIED)
       support.sleep(1)
@@ -100,13 +119,15 @@ describe("requests that arrive", function()
       one:wait_for_proxy()
       one:upgrade("podinfo:" .. NEW)
     end
+    hold("each canary has its first weight or mirrors", { { held, has_weight(WEIGHTS[1]) }, { mirrored, mirrors } })
     measure(WEIGHTS[1])
     measure_mirror()
-    resume()
     measure_match()
-    measure(WEIGHTS[2])
-    resume()
-    measure(WEIGHTS[3])
+    for index = 2, #WEIGHTS do
+      resume()
+      hold(("each canary has weight %g"):format(WEIGHTS[index]), { { held, has_weight(WEIGHTS[index]) } })
+      measure(WEIGHTS[index])
+    end
   end)
 
   teardown(function()
@@ -122,6 +143,10 @@ describe("requests that arrive", function()
         assert.equal(0, seen.errors)
         local percent = 100 * (seen.versions[NEW] or { total = 0 }).total / seen.total
         assert.is_true(math.abs(percent - weight) <= POINTS[weight], ("%.2f%% arrived"):format(percent))
+      end)
+
+      it(("find the pods of the step at weight %g: %s"):format(weight, name), function()
+        assert.equal(PODS[weight], pods[weight][name])
       end)
     end
   end
