@@ -1,6 +1,7 @@
 --- Each defect of gaps.md §2 and §3 that touches the lifecycle, under its number: what is safe instead.
 --
--- Those of a single router are held in spec/routers/; those of a single target in targets_spec.lua.
+-- Those of a single router are held in spec/routers/; those of a single target in targets_spec.lua and
+-- knative_spec.lua.
 
 local begin = require("spec.support.begin")
 local manifests = require("spec.support.manifests")
